@@ -1,0 +1,113 @@
+# Offhook - one non-recursive makefile: programs, tests, fuzzers, lint, install.
+#
+#   make            builds the programs into build/
+#   make run        the whole product in the foreground       (installs what is missing)
+#   make demo       one simulated call, then exit             (installs what is missing)
+#   make test       every test                                (installs what is missing)
+#   make bench | fuzz | lint | install | clean
+#
+# VARIANT: release (default), check (ASan + UBSan + failure points), thread (ThreadSanitizer), fuzz (libFuzzer).
+# WERROR=1 turns warnings into errors. B names another build directory.
+
+B       ?= build
+VARIANT ?= release
+PREFIX  ?= /usr/local
+CC      ?= gcc
+VERSION := $(shell sed -n 's/^\#define OFFHOOK_VERSION "\(.*\)"/\1/p' shared/version.h)
+
+PKGS      := json-c openssl libwebsockets libcmocka
+RUN_DEBS  := gcc make pkg-config libc6-dev libcrypt-dev libfcgi-dev libwebsockets-dev libwebsockets-evlib-ev libev-dev \
+             libssl-dev libjson-c-dev libdb5.3-dev libspeexdsp-dev libsmartcols-dev \
+             lighttpd lighttpd-mod-openssl openssl ca-certificates curl espeak-ng
+TEST_DEBS := $(RUN_DEBS) libcmocka-dev clang libclang-rt-14-dev valgrind procps iproute2
+LINT_DEBS := $(TEST_DEBS) clang-tidy cppcheck mandoc
+
+O    := $(B)/$(VARIANT)
+# Release programs lie directly in the build directory, where people look for them.
+BIN  := $(if $(filter release,$(VARIANT)),$(B),$(O))
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
+        $(if $(WERROR),-Werror)
+V_release := -O2 -g -D_FORTIFY_SOURCE=2
+V_check   := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DOFFHOOK_FAULTS
+V_thread  := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+V_fuzz    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
+HARDEN    := -fstack-protector-strong -fstack-clash-protection -fPIE
+
+CPPINC     := -Ishared -I.
+PKG_CFLAGS  = $(shell pkg-config --cflags json-c openssl libwebsockets 2>/dev/null)
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -pthread $(CPPINC) $(PKG_CFLAGS) $(WARN) $(V_$(VARIANT)) $(HARDEN) $(CFLAGS)
+ALL_LDFLAGS = -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(filter -fsanitize=%,$(V_$(VARIANT))) $(LDFLAGS)
+LIBS       := -ldb-5.3 -ljson-c -lcrypto -lcrypt -lm
+RELAY_LIBS := -lwebsockets -lev -lssl -lspeexdsp $(LIBS)
+HOOK_LIBS  := -lfcgi $(LIBS)
+CLI_LIBS   := -lsmartcols -lssl $(LIBS)
+SIM_LIBS   := -lwebsockets -lev -lssl $(LIBS)
+TEST_LIBS  := -lcmocka -lwebsockets -lev -lssl -lspeexdsp -lfcgi -lsmartcols $(LIBS)
+
+src = $(sort $(wildcard $(1)))
+SHARED_SRC := $(call src,shared/*.c shared/base/*.c shared/store/*.c shared/twilio/*.c shared/openai/*.c)
+RELAY_SRC  := $(call src,media-relay/*.c)
+HOOK_SRC   := $(call src,fcgi-webhook/*.c)
+CLI_SRC    := $(call src,admin-cli/*.c)
+SIM_SRC    := $(call src,tests/sim/*.c)
+UNIT_SRC   := $(call src,tests/unit/test_*.c)
+PARTS_SRC  := $(call src,tests/parts/test_*.c)
+FUZZ_SRC   := $(call src,tests/fuzz/fuzz_*.c)
+BENCH_SRC  := $(call src,tests/bench/*.c)
+
+obj = $(patsubst %.c,$(O)/%.o,$(1))
+lib_of = $(O)/lib$(1).a
+PROGRAMS := $(BIN)/offhook $(BIN)/offhook-relay $(BIN)/offhook-webhook $(BIN)/offhook-sim
+
+.PHONY: all programs run demo test bench fuzz lint install clean deps-run deps-test deps-lint unit parts
+.SECONDARY:
+all: programs
+programs: $(PROGRAMS)
+
+# --- libraries: one per folder, so that a test links any module without its main ---
+$(O)/libshared.a: $(call obj,$(SHARED_SRC))
+$(O)/librelay.a: $(call obj,$(filter-out %/main.c,$(RELAY_SRC)))
+$(O)/libwebhook.a: $(call obj,$(filter-out %/main.c,$(HOOK_SRC)))
+$(O)/libcli.a: $(call obj,$(filter-out %/main.c,$(CLI_SRC)))
+$(O)/libsim.a: $(call obj,$(filter-out %/main.c,$(SIM_SRC)))
+$(O)/lib%.a:
+	@rm -f $@
+	ar rcs $@ $^
+
+link = $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^)
+$(BIN)/offhook: $(O)/admin-cli/main.o $(O)/libcli.a $(O)/libshared.a
+	$(link) $(CLI_LIBS)
+$(BIN)/offhook-relay: $(O)/media-relay/main.o $(O)/librelay.a $(O)/libshared.a
+	$(link) $(RELAY_LIBS)
+$(BIN)/offhook-webhook: $(O)/fcgi-webhook/main.o $(O)/libwebhook.a $(O)/libshared.a
+	$(link) $(HOOK_LIBS)
+$(BIN)/offhook-sim: $(O)/tests/sim/main.o $(O)/libsim.a $(O)/libshared.a
+	$(link) $(SIM_LIBS)
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# --- tests: one program a file ---
+TEST_ARCHIVES = $(O)/librelay.a $(O)/libwebhook.a $(O)/libcli.a $(O)/libsim.a $(O)/libshared.a
+UNIT_BIN  := $(patsubst tests/unit/%.c,$(O)/unit/%,$(UNIT_SRC))
+PARTS_BIN := $(patsubst tests/parts/%.c,$(O)/parts/%,$(PARTS_SRC))
+$(O)/unit/%: $(O)/tests/unit/%.o $(TEST_ARCHIVES)
+	@mkdir -p $(@D)
+	$(link) $(TEST_LIBS)
+$(O)/parts/%: $(O)/tests/parts/%.o $(TEST_ARCHIVES)
+	@mkdir -p $(@D)
+	$(link) $(TEST_LIBS)
+unit: $(UNIT_BIN)
+parts: $(PARTS_BIN)
+$(O)/fuzz/%: $(O)/tests/fuzz/%.o $(TEST_ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=address,undefined,fuzzer -o $@ $(filter %.o %.a,$^) $(filter-out -lcmocka,$(TEST_LIBS))
+fuzzers: $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(FUZZ_SRC))
+.PHONY: fuzzers
+
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,4 @@
+#ifndef OFFHOOK_VERSION_H
+#define OFFHOOK_VERSION_H
+#define OFFHOOK_VERSION "0.1.0"
+#endif
