@@ -27,7 +27,8 @@ void buf_add(struct buf *b, struct span s);
 void buf_addz(struct buf *b, const char *z);
 void buf_addc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+void buf_num(struct buf *b, double v);            /* shortest decimal that reads back the same ("0.5"); any locale; `null` when not finite */
 char *buf_room(struct buf *b, size_t n);          /* n writable bytes at the end, not yet counted; NULL after a failure */
 void buf_wrote(struct buf *b, size_t n);          /* of the room, n bytes were written */
 void buf_drop(struct buf *b, size_t n);           /* the first n bytes go */

@@ -19,7 +19,8 @@ struct json_object *json_str(struct jbuild *b, struct span s);      /* SPAN_NONE
 struct json_object *json_strz(struct jbuild *b, const char *z);
 struct json_object *json_int(struct jbuild *b, int64_t v);
 struct json_object *json_num(struct jbuild *b, double v);           /* written shortest ("0.5"); NAN gives null */
-struct json_object *json_bool(struct jbuild *b, bool v);
+struct json_object *json_boolean(struct jbuild *b, bool v);
+#define json_bool(b, v) json_boolean(b, v)                          /* json-c has a type of this name */
 struct json_object *json_raw(struct jbuild *b, struct span text);   /* parsed JSON text; ERR_SYNTAX if it is none */
 void json_set(struct jbuild *b, struct json_object *obj, const char *key, struct json_object *v);
 void json_push(struct jbuild *b, struct json_object *arr, struct json_object *v);

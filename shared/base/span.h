@@ -5,6 +5,7 @@
 #ifndef OFFHOOK_SPAN_H
 #define OFFHOOK_SPAN_H
 
+#include <locale.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,7 +49,7 @@ static inline bool span_starts(struct span s, struct span prefix)
 static inline struct span span_skip(struct span s, size_t n)      /* all but the first n bytes */
 {
 	n = n < s.n ? n : s.n;
-	return (struct span){ s.p + n, s.n - n };
+	return (struct span){ n ? s.p + n : s.p, s.n - n };
 }
 
 static inline struct span span_head(struct span s, size_t n)      /* the first n bytes at most */
@@ -62,7 +63,9 @@ char *span_dup(struct span s);                                     /* heap copy 
 bool span_copy(char *dst, size_t cap, struct span s);              /* NUL-terminated; false (and "") when it does not fit */
 bool span_int(struct span s, int64_t *out);                        /* decimal, whole span, optional '-'; false on overflow too */
 bool span_num(struct span s, double *out);                         /* decimal number, locale-independent, finite */
+locale_t span_c_locale(void);                                      /* for uselocale() around printf and strtod */
 bool span_eq_const(struct span a, struct span b);                  /* in time that depends on the lengths only */
 bool span_utf8(struct span s);                                     /* well-formed UTF-8 */
+size_t span_utf8_step(struct span s);                              /* length of the well-formed character at the start; 0: none */
 
 #endif
