@@ -1,0 +1,51 @@
+/*
+ * setup - everything a session needs to know of its call, made once by the store thread from call, agent, account, tools and settings,
+ * so that the audio loop parses and builds no configuration. Read-only afterwards; the session owns it.
+ */
+#ifndef OFFHOOK_SETUP_H
+#define OFFHOOK_SETUP_H
+
+#include "base/buf.h"
+#include "settings.h"
+#include "store/store.h"
+
+enum audio_format { AUDIO_PCMU, AUDIO_PCMA, AUDIO_PCM24 };            /* audio/pcmu, audio/pcma, audio/pcm rate 24000 */
+enum dialect { DIALECT_OPENAI, DIALECT_AZURE, DIALECT_XAI };
+
+#define UPSTREAMS_MAX 2
+
+struct upstream {                     /* where a model is, and what to send it first */
+	bool tls;
+	char *host, *path;            /* path with ?model= */
+	uint16_t port;
+	char *key;                    /* never logged */
+	char *organization, *project, *ca_file, *model;
+	enum dialect dialect;
+	char *session_update;         /* the complete message */
+};
+
+struct setup {
+	char session_id[37], call_sid[35];
+	char *account_sid;            /* as the webhook saw it: start.accountSid must be this */
+	char *agent_name;
+	struct upstream upstreams[UPSTREAMS_MAX];
+	unsigned upstreams_n;
+	enum audio_format in, out;    /* of the model's side */
+	char *voice;                  /* what session.updated must confirm */
+	char *greeting_create;        /* response.create message that makes the model say the greeting word for word; NULL: the caller speaks first */
+	bool greeting_interruptible;
+	bool resumed;                 /* the caller has talked to us before in this call: no greeting */
+	bool vad, vad_interrupt, vad_create, transcription;
+	int64_t uplink_frames;        /* caller frames per append: 1.. */
+	int64_t playout_lead_ms;      /* 0 = no pacing */
+	int64_t idle_ms, max_call_ms; /* 0 = none */
+	bool keep_turns, keep_events; /* agent field store: all; metadata keeps no text */
+	int64_t turn_seq, event_seq;  /* first free numbers */
+	int64_t started_at;           /* wall */
+};
+
+/* Store thread: inside a read transaction. ERR_NOTFOUND: no such call; ERR_DENIED: it has ended; ERR_VALUE with `why`: no model key, bad URL. */
+enum err setup_load(struct setup **out, struct txn *t, const struct settings *cf, struct span session_id, struct buf *why);
+void setup_free(struct setup *s);
+
+#endif
