@@ -107,6 +107,51 @@ $(O)/fuzz/%: $(O)/tests/fuzz/%.o $(TEST_ARCHIVES)
 fuzzers: $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(FUZZ_SRC))
 .PHONY: fuzzers
 
+# --- the commands of the README ---
+run:
+	@sh .ci/install $(RUN_DEBS)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) programs
+	@exec bash tests/sim/run-demo serve
+
+demo:
+	@sh .ci/install $(RUN_DEBS)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) programs
+	@exec bash tests/sim/run-demo once
+
+test:
+	@sh .ci/install $(TEST_DEBS)
+	@B=$(B) WERROR=$(WERROR) bash tests/run-all
+
+bench:
+	@sh .ci/install $(RUN_DEBS)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) programs
+	@exec bash tests/bench/run
+
+# Fuzzing without end of each target in turn: FUZZ_SECONDS each (600).
+fuzz:
+	@sh .ci/install $(TEST_DEBS)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) VARIANT=fuzz CC=clang fuzzers
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} FUZZ_EACH=1 exec bash tests/fuzz/run
+
+# The full counts of what `make test` does 20 times.
+kill-test:
+	@sh .ci/install $(TEST_DEBS)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) programs
+	@OFFHOOK_BIN=$(abspath $(B)) KILLS=$${KILLS:-200} exec bash tests/system/kill.test
+.PHONY: kill-test
+
+lint:
+	@sh .ci/install $(LINT_DEBS)
+	@exec bash tests/lint
+
+install: programs
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/offhook $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 lighttpd*.conf env.example $(DESTDIR)$(PREFIX)/share/offhook
+	for m in admin-cli/*.1 media-relay/*.1 fcgi-webhook/*.1 tests/sim/*.1; do \
+		[ ! -e $$m ] || install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1; done
+	for m in shared/*.5; do [ ! -e $$m ] || install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man5; done
+
 clean:
 	rm -rf $(B)
 
