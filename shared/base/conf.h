@@ -15,6 +15,9 @@ const char *conf_path(void);
  * the value and what is allowed (a secret's value is not repeated). Unknown keys that start with `prefix` are warnings on the log, with the nearest name. */
 enum err conf_load(const struct field *f, size_t n, const char *prefix, const char *path, void *obj, struct buf *why);
 
+/* Set by the supervisor for the programs it starts: unknown keys were complained about already. */
+#define CONF_SUPERVISED "OFFHOOK_SUPERVISED"
+
 /* One line of a file: false for blank lines and comments; ERR_SYNTAX lines have key.p == NULL. For conf_load and the fuzzer. */
 bool conf_line(struct span line, struct span *key, struct buf *value);
 
