@@ -30,7 +30,14 @@ struct call {
 	bool greeted;                                  /* the greeting was heard, or is not to be repeated */
 	int64_t turn_seq, event_seq;                   /* next free numbers as last saved (the relay owns them while it has the call) */
 	char *relay;                                   /* instance that has the call: "host:pid:start" */
+	int64_t twilio_seq;                            /* highest SequenceNumber of a status callback; FIELD_NULL_INT = none yet */
 };
+
+/*
+ * Two programs write one record. While a relay has the call it writes everything except twilio_status, twilio_seq and resumes, which are the
+ * webhook's; the webhook writes the rest only of calls that no relay knows, and `error` where it is null. So every write is call_get_for_update,
+ * own members, call_put in one transaction: a copy kept in memory is never written whole.
+ */
 
 extern const struct record_type call_type;
 
