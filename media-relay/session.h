@@ -53,7 +53,8 @@ enum session_ev {                     /* data of each in brackets */
 	/* model's leg */
 	EV_MODEL_OPEN,
 	EV_MODEL_MESSAGE,             /* [one whole text message] */
-	EV_MODEL_CLOSED,              /* [reason: "3000 invalid_request_error.invalid_api_key", "1006", TLS text] also when a dial failed */
+	EV_MODEL_CLOSED,              /* [reason: "3000 invalid_request_error.invalid_api_key", "1006", "http 401" for a refused upgrade, else the text of
+	                               * DNS, TCP or TLS] also when a dial failed. Once per leg, and never for a leg that a later dial has replaced */
 	EV_MODEL_WRITABLE,
 	/* time */
 	EV_TICK,                      /* every 20 ms */
@@ -84,20 +85,22 @@ struct session_ops {
 	void (*save_turn)(void *ctx, const struct turn *u);                               /* copies */
 	void (*save_event)(void *ctx, const struct event *e);                             /* copies */
 	/* legs */
-	void (*dial)(void *ctx, const struct upstream *u);                                /* -> EV_MODEL_OPEN | EV_MODEL_CLOSED */
+	void (*dial)(void *ctx, const struct upstream *u);                                /* -> EV_MODEL_OPEN | EV_MODEL_CLOSED; a model leg that is still
+	                                                                                   * there is cut off first and says nothing more */
 	char *(*reserve)(void *ctx, enum session_leg leg, size_t n);                      /* leg_reserve */
 	void (*commit)(void *ctx, enum session_leg leg, size_t n);
 	void (*close)(void *ctx, enum session_leg leg, uint16_t code, struct span reason);/* -> EV_*_CLOSED later; nothing if there is no such leg */
 	void (*pause)(void *ctx, enum session_leg leg, bool on);
 	/* the end: no leg is open, nothing is wanted any more; the owner frees the session after this event */
 	void (*gone)(void *ctx, enum end_reason r);
-	struct session_counters metrics;
+	struct session_counters metrics;              /* the session itself observes DELAY_*, from its event to the commit */
+	struct chunk_pool *pool;                      /* the worker's (chunk.h), outlives its sessions; NULL: the heap */
 };
 
 enum err session_new(struct session **out, const struct session_ops *ops, void *ctx, struct span session_id, bool again);    /* starts with ops->load */
 void session_free(struct session *s);
 void session_take_setup(struct session *s, struct setup *setup);                          /* then EV_RECORD */
-void session_event(struct session *s, enum session_ev ev, struct span data);
+void session_event(struct session *s, enum session_ev ev, struct span data);             /* after a close the caller's leg may still deliver messages: they are dropped here */
 
 /* For control's `continue`, health and `status`. Static texts. */
 struct session_view {

@@ -6,11 +6,9 @@
 #define OFFHOOK_SETUP_H
 
 #include "base/buf.h"
+#include "openai/session_config.h"       /* enum audio_format, enum dialect */
 #include "settings.h"
 #include "store/store.h"
-
-enum audio_format { AUDIO_PCMU, AUDIO_PCMA, AUDIO_PCM24 };            /* audio/pcmu, audio/pcma, audio/pcm rate 24000 */
-enum dialect { DIALECT_OPENAI, DIALECT_AZURE, DIALECT_XAI };
 
 #define UPSTREAMS_MAX 2
 
@@ -21,7 +19,8 @@ struct upstream {                     /* where a model is, and what to send it f
 	char *key;                    /* never logged */
 	char *organization, *project, *ca_file, *model;
 	enum dialect dialect;
-	char *session_update;         /* the complete message */
+	char *session_update;         /* the complete message: session_config_update() */
+	char *greeted_update;         /* session_config_greeted(): sent when an uninterruptible greeting was heard; NULL when that appends nothing */
 };
 
 struct setup {
@@ -42,6 +41,9 @@ struct setup {
 	bool keep_turns, keep_events; /* agent field store: all; metadata keeps no text */
 	int64_t turn_seq, event_seq;  /* first free numbers */
 	int64_t started_at;           /* wall */
+	/* What the record holds already (null counts as 0): totals go on from here when a call comes back. */
+	int64_t turns, barge_ins, reconnects, usage[7];
+	double cost;
 };
 
 /* Store thread: inside a read transaction. ERR_NOTFOUND: no such call; ERR_DENIED: it has ended; ERR_VALUE with `why`: no model key, bad URL. */
