@@ -32,7 +32,7 @@ const struct field settings_fields[] = {
 	ROW(twilio_auth_token_secondary, "TWILIO_AUTH_TOKEN_SECONDARY", FK_PLAIN, FF_SECRET, 0, 0, NULL, NULL,
 	    "accepted too, while tokens are rotated"),
 	ROW(twilio_api_key, "TWILIO_API_KEY", FK_PLAIN, 0, 0, 0, NULL, NULL, "used for REST instead of the token, with TWILIO_API_SECRET"),
-	ROW(twilio_api_secret, "TWILIO_API_SECRET", FK_PLAIN, FF_SECRET, 0, 0, NULL, NULL, "secret of TWILIO_API_KEY"),
+	ROW(twilio_api_secret, "TWILIO_API_SECRET", FK_PLAIN, FF_SECRET, 0, 0, NULL, NULL, "belongs to TWILIO_API_KEY"),
 	ROW(twilio_api_url, "TWILIO_API_URL", FK_URL, 0, 0, 0, "https://api.twilio.com", "https http", "base of Twilio's REST API"),
 	ROW(twilio_validate, "TWILIO_VALIDATE", FK_WORD, 0, 0, 0, "on", "on off", "check the signatures of webhooks"),
 	ROW(twilio_validate_stream, "TWILIO_VALIDATE_STREAM", FK_WORD, 0, 0, 0, "observe", "require observe off",
@@ -61,7 +61,7 @@ const struct field settings_fields[] = {
 	ROW(retention_days, "OFFHOOK_RETENTION_DAYS", FK_PLAIN, 0, 0, 36500, "0", NULL,
 	    "older calls, transcripts and recordings are purged; 0 = kept for ever"),
 	ROW(log_level, "OFFHOOK_LOG_LEVEL", FK_WORD, 0, 0, 0, "info", "debug info warn error", "what is logged"),
-	ROW(log_format, "OFFHOOK_LOG_FORMAT", FK_WORD, 0, 0, 0, "text", "text json", "key=value pairs, or a JSON object a line"),
+	ROW(log_format, "OFFHOOK_LOG_FORMAT", FK_WORD, 0, 0, 0, "text", "text json", "how: key=value, or one JSON object a line"),
 };
 const size_t settings_fields_n = sizeof settings_fields / sizeof *settings_fields;
 

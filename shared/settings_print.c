@@ -30,7 +30,7 @@ static const char *section_title(struct span section)
 static void describe(struct buf *out, const struct field *f)
 {
 	struct span rest = span_z(f->allowed), part;
-	const char *sep = "; ";
+	const char *sep = " (";
 
 	buf_addz(out, f->help);
 	while (f->kind == FK_WORD && span_cut(&rest, ' ', &part)) {
@@ -39,12 +39,18 @@ static void describe(struct buf *out, const struct field *f)
 		sep = ", ";
 	}
 	if (f->type == FT_INT && f->max > 0) {
-		buf_addz(out, "; ");
+		buf_addz(out, sep);
 		buf_num(out, f->min);
 		buf_addz(out, " to ");
 		buf_num(out, f->max);
+		sep = ", ";
 	}
-	buf_addz(out, f->flags & FF_SECRET ? "; secret" : "");
+	if (f->flags & FF_SECRET) {
+		buf_addz(out, sep);
+		buf_addz(out, "secret");
+		sep = ", ";
+	}
+	buf_addz(out, sep[0] == ',' ? ")" : "");
 }
 
 /* Words filled into lines that all begin with `indent`. */

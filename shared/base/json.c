@@ -144,6 +144,73 @@ enum err json_write_pretty(struct buf *out, struct json_object *o)
 	return write_with(out, o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
 }
 
+/* --- what json-c lets pass though it is not JSON: raw control characters in strings, 01, 1., NaN, Infinity --- */
+
+static bool is_digit(struct span s, size_t i)
+{
+	return i < s.n && s.p[i] >= '0' && s.p[i] <= '9';
+}
+
+static size_t digits_end(struct span s, size_t i)
+{
+	while (is_digit(s, i))
+		i++;
+	return i;
+}
+
+/* Length of the number at the start, 0 when it is none. */
+static size_t number_length(struct span s)
+{
+	size_t i = s.p[0] == '-', first = i;
+
+	i = digits_end(s, i);
+	if (i == first || (s.p[first] == '0' && i > first + 1))
+		return 0;
+	if (i < s.n && s.p[i] == '.') {
+		if (!is_digit(s, ++i))
+			return 0;
+		i = digits_end(s, i);
+	}
+	if (i < s.n && (s.p[i] | 0x20) == 'e') {
+		i += 1 + (i + 1 < s.n && (s.p[i + 1] == '+' || s.p[i + 1] == '-'));
+		if (!is_digit(s, i))
+			return 0;
+		i = digits_end(s, i);
+	}
+	return i;
+}
+
+/* Length of the string at the start, its quotes included; 0 when it is none. */
+static size_t string_length(struct span s)
+{
+	for (size_t i = 1; i < s.n; i++) {
+		if ((unsigned char)s.p[i] < 0x20)
+			return 0;
+		if (s.p[i] == '"')
+			return i + 1;
+		i += s.p[i] == '\\' && i + 1 < s.n && (unsigned char)s.p[i + 1] >= 0x20;
+	}
+	return 0;
+}
+
+static bool lexical(struct span s)
+{
+	while (s.n) {
+		size_t k = 1;
+
+		if (s.p[0] == '"')
+			k = string_length(s);
+		else if (s.p[0] == '-' || is_digit(s, 0))
+			k = number_length(s);
+		else if (s.p[0] == 'N' || s.p[0] == 'I' || s.p[0] == '\'')
+			return false;
+		if (k == 0)
+			return false;
+		s = span_skip(s, k);
+	}
+	return true;
+}
+
 /* A number at the end of the text is finished by the NUL only, which is fed apart: the text has none. */
 static enum err read_with(struct json_tokener *tok, struct json_object **out, struct span text)
 {
@@ -169,7 +236,7 @@ enum err json_read(struct json_object **out, struct span text)
 	enum err e;
 
 	text = span_trim(text);
-	if (text.n == 0 || memchr(text.p, '\0', text.n))
+	if (text.n == 0 || memchr(text.p, '\0', text.n) || !lexical(text))
 		return ERR_SYNTAX;
 	if (text.n >= INT_MAX)
 		return ERR_LIMIT;
