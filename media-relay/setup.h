@@ -17,7 +17,7 @@ struct upstream {                     /* where a model is, and what to send it f
 	char *host, *path;            /* path with ?model= */
 	uint16_t port;
 	char *key;                    /* never logged */
-	char *organization, *project, *ca_file, *model;
+	char *organization, *project, *ca_file, *model, *transcription_model;
 	enum dialect dialect;
 	char *session_update;         /* the complete message: session_config_update() */
 	char *greeted_update;         /* session_config_greeted(): sent when an uninterruptible greeting was heard; NULL when that appends nothing */
