@@ -42,8 +42,8 @@ const struct field settings_fields[] = {
 	    "https://host[:port][/prefix] as Twilio sees us; required when TWILIO_VALIDATE=on"),
 
 	ROW(stream_url, "OFFHOOK_STREAM_URL", FK_URL, 0, 0, 0, NULL, "wss ws", "where media streams go, when not PUBLIC_URL with wss"),
-	ROW(http_port, "OFFHOOK_HTTP_PORT", FK_PLAIN, 0, 1, 65535, "8080", NULL, "lighttpd, plain"),
-	ROW(https_port, "OFFHOOK_HTTPS_PORT", FK_PLAIN, 0, 1, 65535, NULL, NULL, "lighttpd with TLS; unset = somebody else terminates it"),
+	ROW(http_port, "OFFHOOK_HTTP_PORT", FK_PLAIN, 0, 0, 65535, "8080", NULL, "lighttpd, plain; 0 = any free port"),
+	ROW(https_port, "OFFHOOK_HTTPS_PORT", FK_PLAIN, 0, 0, 65535, NULL, NULL, "lighttpd with TLS; unset = somebody else terminates it"),
 	ROW(tls_cert, "OFFHOOK_TLS_CERT", FK_PLAIN, 0, 0, 0, NULL, NULL, "certificate chain (PEM), read again on SIGHUP"),
 	ROW(tls_key, "OFFHOOK_TLS_KEY", FK_PLAIN, 0, 0, 0, NULL, NULL, "its key (PEM)"),
 	ROW(data_dir, "OFFHOOK_DATA_DIR", FK_PLAIN, 0, 0, 0, "./data", NULL, "database, recordings, sockets; has one owner"),
@@ -224,7 +224,7 @@ static enum err check_listen(struct settings *s, const char *name, int64_t *port
 	*port = 0;
 	if (!z)
 		return ERR_OK;
-	if (!addr_parse(span_z(z), &sa, &len) || !span_int(span_z(colon + 1), port) || *port < 1)
+	if (!addr_parse(span_z(z), &sa, &len) || !span_int(span_z(colon + 1), port))
 		return refuse(s, name, why, "must be address:port, like 127.0.0.1:8081 or [::]:443");
 	return ERR_OK;
 }
