@@ -17,7 +17,10 @@
 	X(CALLER_MALFORMED, C, "offhook_malformed_total",    "peer=\"twilio\"",               "messages that could not be read") \
 	X(MODEL_MALFORMED, C, "offhook_malformed_total",     "peer=\"model\"",                "messages that could not be read") \
 	X(MODEL_UNKNOWN,   C, "offhook_unknown_events_total", "",                             "model events of an unknown type") \
-	X(FRAMES_DROPPED,  C, "offhook_frames_dropped_total", "",                             "caller frames dropped because the model was not ready for 10 s")
+	X(FRAMES_DROPPED,  C, "offhook_frames_dropped_total", "",                             "caller frames dropped because the model was not ready for 10 s") \
+	X(STREAMS_REFUSED, C, "offhook_streams_refused_total", "",                            "media sockets turned away: path, signature, token, no start") \
+	X(STORE,           H, "offhook_store_seconds",       "",                              "time of one store transaction") \
+	X(LOOPS,           C, "offhook_loop_turns_total",    "",                              "turns of the event loops; 50 a second and worker when idle")
 
 enum metric {
 #define X(id, kind, name, labels, help) M_##id,
