@@ -144,7 +144,7 @@ enum err json_write_pretty(struct buf *out, struct json_object *o)
 	return write_with(out, o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
 }
 
-/* --- what json-c lets pass though it is not JSON: raw control characters in strings, 01, 1., NaN, Infinity --- */
+/* --- what json-c lets pass though it is not JSON: overlong UTF-8, raw control characters in strings, 01, 1., NaN, Infinity --- */
 
 static bool is_digit(struct span s, size_t i)
 {
@@ -217,7 +217,7 @@ static enum err read_with(struct json_tokener *tok, struct json_object **out, st
 	struct json_object *o;
 	enum json_tokener_error why;
 
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
 	o = json_tokener_parse_ex(tok, text.p, (int)text.n);
 	if (json_tokener_get_error(tok) == json_tokener_continue)
 		o = json_tokener_parse_ex(tok, "", 1);
@@ -236,7 +236,7 @@ enum err json_read(struct json_object **out, struct span text)
 	enum err e;
 
 	text = span_trim(text);
-	if (text.n == 0 || memchr(text.p, '\0', text.n) || !lexical(text))
+	if (text.n == 0 || memchr(text.p, '\0', text.n) || !lexical(text) || !span_utf8(text))
 		return ERR_SYNTAX;
 	if (text.n >= INT_MAX)
 		return ERR_LIMIT;
