@@ -30,3 +30,30 @@ finish() {
 }
 trap 'ok 1 "ended before its end"; finish' EXIT
 own_environment
+
+# --- Twilio's webhooks by hand: signed with openssl, sent with curl ---
+sign() { # URL [NAME=VALUE...]: X-Twilio-Signature
+	local url=$1 s; shift
+	s=$url$(printf '%s\n' "$@" | LC_ALL=C sort | sed 's/=//' | tr -d '\n')
+	printf %s "$s" | openssl dgst -sha1 -hmac "$TWILIO_AUTH_TOKEN" -binary | base64
+}
+twilio_post() { # PATH [NAME=VALUE...]: prints the body, then the status on a line of its own
+	local path=$1 args=() p sig; shift
+	sig=$(sign "$PUBLIC_URL$path" "$@")
+	for p in "$@"; do args+=(--data-urlencode "$p"); done
+	curl -s -m 10 -o - -w '\n%{http_code}\n' -H "X-Twilio-Signature: $sig" "${args[@]}" "$base$path"
+}
+call_sid() { # a fresh one
+	echo "CA$(head -c16 /dev/urandom | od -An -tx1 | tr -d ' \n')"
+}
+incoming() { # CALLSID: the call webhook
+	twilio_post /api/webhook/ AccountSid="$TWILIO_ACCOUNT_SID" ApiVersion=2010-04-01 CallSid="$1" CallStatus=ringing Direction=inbound \
+		From=+15005550010 To=+15005550006
+}
+session_in() { grep -oE '/ws/realtime/[0-9a-f-]{36}' | head -1 | cut -d/ -f4; }
+offhook() { "$BIN/offhook" "$@"; }
+children() { # NAME: pids of our product's processes of that program name
+	pgrep -x -- "${1:0:15}" -s 0 2>/dev/null | while read -r p; do
+		tr '\0' '\n' <"/proc/$p/environ" 2>/dev/null | grep -qx "OFFHOOK_DATA_DIR=$OFFHOOK_DATA_DIR" && echo "$p"
+	done
+}
