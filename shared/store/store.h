@@ -77,5 +77,7 @@ enum err txn_put(struct txn *t, enum table tab, struct span key, struct span dat
 enum err txn_add(struct txn *t, enum table tab, struct span key, struct span data);      /* ERR_EXISTS */
 enum err txn_del(struct txn *t, enum table tab, struct span key);                        /* ERR_NOTFOUND */
 struct store *txn_store(struct txn *t);
+struct seal_key;
+const struct seal_key *store_key(const struct store *s);
 
 #endif

@@ -1,0 +1,540 @@
+/*
+ * store_env - opening and closing, the sentinel, the helper: the protocol that lets any process die at any moment (docs/store.md).
+ * Everybody opens with the same flags and settings; another setting with DB_RECOVER would delete the live regions.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/proc.h"
+#include "store/store_db.h"
+
+#define OPEN_FLAGS (DB_CREATE | DB_INIT_TXN | DB_INIT_LOCK | DB_INIT_LOG | DB_INIT_MPOOL | DB_THREAD | DB_REGISTER | DB_RECOVER)
+#define FILE_MODE  0660
+#define LOCK_MS    500
+#define WATCH_MS   100
+#define HELPER_MS  2000
+#define HELPER_GAP_MS 1000           /* one helper answers for everybody who got stuck meanwhile */
+#define OPEN_TRIES 20
+
+/* Stores that were left behind with threads inside: still reachable, never freed. */
+static struct store *graveyard;
+static pthread_mutex_t graveyard_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* --- errors and messages of the library --- */
+
+enum err db_err(struct store *s, int e, const char *what)
+{
+	static const struct { int db; enum err err; } map[] = {
+		{ 0, ERR_OK }, { DB_NOTFOUND, ERR_NOTFOUND }, { DB_KEYEXIST, ERR_EXISTS }, { DB_LOCK_DEADLOCK, ERR_BUSY },
+		{ DB_LOCK_NOTGRANTED, ERR_BUSY }, { DB_RUNRECOVERY, ERR_RECOVER }, { ENOSPC, ERR_FULL }, { EDQUOT, ERR_FULL }, { ENOMEM, ERR_NOMEM },
+		{ DB_SECONDARY_BAD, ERR_CORRUPT }, { DB_VERIFY_BAD, ERR_CORRUPT }, { DB_PAGE_NOTFOUND, ERR_CORRUPT },
+	};
+
+	if (e == DB_RUNRECOVERY)
+		atomic_store(&s->dead, true);
+	for (size_t i = 0; i < sizeof map / sizeof *map; i++)
+		if (map[i].db == e)
+			return map[i].err;
+	log_error("store.error", "in=%s code=%d text=%s", what, e, log_q(span_z(db_strerror(e))));
+	return ERR_IO;
+}
+
+/* A panic says the same again in every call: only the first is worth a line. */
+static void on_error(const DB_ENV *env, const char *prefix, const char *text)
+{
+	const struct store *s = env->app_private;
+
+	(void)prefix;
+	log_write(atomic_load(&s->dead) ? LOG_DEBUG : LOG_WARN, "store.library", "text=%s", log_q(span_z(text)));
+}
+
+static void on_message(const DB_ENV *env, const char *text)
+{
+	(void)env;
+	log_debug("store.library", "text=%s", log_q(span_z(text)));
+}
+
+static void on_event(DB_ENV *env, u_int32_t event, void *info)
+{
+	struct store *s = env->app_private;
+
+	(void)info;
+	if (event == DB_EVENT_PANIC)
+		atomic_store(&s->dead, atomic_load(&s->open));
+	else if (event == DB_EVENT_WRITE_FAILED)
+		log_error("store.write_failed", NULL);
+}
+
+/* --- the environment --- */
+
+static int env_callbacks(DB_ENV *env, struct store *s)
+{
+	env->app_private = s;
+	env->set_errcall(env, on_error);
+	env->set_msgcall(env, on_message);
+	return env->set_event_notify(env, on_event);
+}
+
+static int env_limits(DB_ENV *env)
+{
+	int e = env->set_lk_max_locks(env, 100000);
+
+	e = e ? e : env->set_lk_max_objects(env, 100000);
+	e = e ? e : env->set_lk_max_lockers(env, 4000);
+	e = e ? e : env->set_tx_max(env, 2000);
+	e = e ? e : env->set_cachesize(env, 0, 64u << 20, 1);
+	e = e ? e : env->set_lg_max(env, 32u << 20);
+	return e ? e : env->set_lg_bsize(env, 1u << 20);
+}
+
+static int env_settings(DB_ENV *env)
+{
+	int e = env->set_lk_detect(env, DB_LOCK_MINWRITE);
+
+	e = e ? e : env->set_timeout(env, LOCK_MS * 1000, DB_SET_LOCK_TIMEOUT);
+	e = e ? e : env->set_flags(env, DB_TIME_NOTGRANTED, 1);
+	e = e ? e : env->set_flags(env, DB_REGION_INIT, 1);
+	return e ? e : env->log_set_config(env, DB_LOG_AUTO_REMOVE, 1);
+}
+
+static int env_create(struct store *s, DB_ENV **out)
+{
+	int e = db_env_create(out, 0);
+
+	if (e)
+		return e;
+	e = env_callbacks(*out, s);
+	e = e ? e : env_limits(*out);
+	e = e ? e : env_settings(*out);
+	return e ? e : (*out)->open(*out, s->o.home, OPEN_FLAGS, FILE_MODE);
+}
+
+static void nap(unsigned ms)
+{
+	struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000L };
+
+	nanosleep(&t, NULL);
+}
+
+static int region_open(struct store *s)
+{
+	char path[4096];
+
+	if (snprintf(path, sizeof path, "%s/__db.001", s->o.home) >= (int)sizeof path)
+		return ENAMETOOLONG;
+	s->region_fd = open(path, O_RDONLY | O_CLOEXEC);
+	return s->region_fd < 0 ? errno : 0;
+}
+
+/* Opens, and makes sure that the region we watch is the one we use: somebody may recover between the two. */
+static int env_try(struct runner *r, struct store *s)
+{
+	DB_ENV *env = NULL;
+	int e, n;
+
+	lib_enter(r);
+	e = env_create(s, &env);
+	e = e ? e : region_open(s);
+	e = e ? e : env->lock_detect(env, 0, DB_LOCK_EXPIRE, &n);
+	if (e && env)
+		env->close(env, 0);
+	if (e && s->region_fd >= 0) {
+		close(s->region_fd);
+		s->region_fd = -1;
+	}
+	lib_leave(r);
+	s->env = e ? NULL : env;
+	atomic_store(&s->open, e == 0);
+	return e;
+}
+
+enum err env_open(struct runner *r)
+{
+	struct store *s = runner_store(r);
+	int e = DB_RUNRECOVERY;
+
+	for (unsigned i = 0; i < OPEN_TRIES && (e == DB_RUNRECOVERY || e == ENOENT || e == EAGAIN); i++) {
+		nap(i ? 10 * i : 0);
+		atomic_store(&s->dead, false);
+		e = env_try(r, s);
+	}
+	return db_err(s, e, "open");
+}
+
+bool store_recovered(const struct store *s)
+{
+	struct stat st;
+
+	if (s->region_fd >= 0 && fstat(s->region_fd, &st) == 0 && st.st_nlink == 0)
+		return true;
+	return atomic_load(&s->dead);
+}
+
+/* --- the sentinel: makes lock time-outs happen, and notices a recovery --- */
+
+static bool watch_once(struct store *s)
+{
+	int n, e = store_recovered(s) ? DB_RUNRECOVERY : s->env->lock_detect(s->env, 0, DB_LOCK_EXPIRE, &n);
+
+	if (e == DB_RUNRECOVERY)
+		atomic_store(&s->dead, true);
+	return e != DB_RUNRECOVERY;
+}
+
+/* Waits a while; false when the store closes. */
+static bool watch_pause(struct store *s)
+{
+	struct timespec t;
+	bool go;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_nsec += WATCH_MS * 1000000L;
+	if (t.tv_nsec >= 1000000000L) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000L;
+	}
+	pthread_mutex_lock(&s->lock);
+	if (!s->closing)
+		pthread_cond_timedwait(&s->changed, &s->lock, &t);
+	go = !s->closing;
+	pthread_mutex_unlock(&s->lock);
+	return go;
+}
+
+static void *sentinel_main(void *arg)
+{
+	struct store *s = arg;
+	bool alive = true;
+
+	while (alive && watch_pause(s))
+		alive = watch_once(s);
+	if (alive)
+		return NULL;
+	log_info("store.recovered", "by=other");
+	if (s->o.sentinel_exits && !s->o.on_recover)
+		_exit(STORE_EXIT);
+	if (s->o.sentinel_exits)
+		s->o.on_recover(s->o.arg);
+	return NULL;
+}
+
+static enum err sentinel_start(struct store *s)
+{
+	sigset_t all, old;
+	int e;
+
+	if (!s->o.sentinel)
+		return ERR_OK;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	e = pthread_create(&s->sentinel, NULL, sentinel_main, s);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	s->watching = e == 0;
+	return e ? err_errno(e) : ERR_OK;
+}
+
+/* false: it is stuck in the region of the dead. */
+static bool sentinel_stop(struct store *s)
+{
+	struct timespec t;
+
+	pthread_mutex_lock(&s->lock);
+	s->closing = true;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+	if (!s->watching)
+		return true;
+	if (pthread_equal(s->sentinel, pthread_self()))
+		return false;
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_sec++;
+	s->watching = false;
+	if (pthread_timedjoin_np(s->sentinel, NULL, &t) == 0)
+		return true;
+	pthread_detach(s->sentinel);
+	return false;
+}
+
+/* --- the helper --- */
+
+static enum err helper_wait(pid_t pid)
+{
+	int64_t end = mono_ms() + HELPER_MS;
+	int st;
+
+	while (waitpid(pid, &st, WNOHANG) == 0) {
+		if (mono_ms() >= end) {
+			kill(pid, SIGKILL);
+			waitpid(pid, &st, 0);
+			return ERR_TIMEOUT;
+		}
+		nap(5);
+	}
+	return ERR_OK;
+}
+
+enum err store_helper(const struct store_options *o)
+{
+	char *argv[] = { (char *)(uintptr_t)o->helper, (char[]){ "db-touch" }, (char *)(uintptr_t)o->home, (char *)(uintptr_t)o->key_file, NULL };
+	pid_t pid;
+	enum err e;
+
+	if (!o->helper)
+		return ERR_NOTFOUND;
+	e = proc_spawn(&pid, o->helper, argv, NULL, NULL, 0);
+	if (e) {
+		log_error("store.helper", "program=%s error=%s", log_q(span_z(o->helper)), err_name(e));
+		return e;
+	}
+	e = helper_wait(pid);
+	log_info("store.helper", "result=%s", err_name(e));
+	return e;
+}
+
+bool env_helper_soon(struct store *s)
+{
+	static atomic_llong last;
+	int64_t now = mono_ms(), before = atomic_load(&last);
+
+	if (!s->o.helper || (before && now - before < HELPER_GAP_MS))
+		return false;
+	atomic_store(&last, now);
+	return store_helper(&s->o) == ERR_OK;
+}
+
+/* --- open and close --- */
+
+static void options_free(struct store_options *o)
+{
+	free((char *)(uintptr_t)o->home);
+	free((char *)(uintptr_t)o->key_file);
+	free((char *)(uintptr_t)o->helper);
+}
+
+static bool options_copy(struct store_options *to, const struct store_options *o)
+{
+	*to = *o;
+	to->home = span_dup(span_z(o->home));
+	to->key_file = span_dup(span_z(o->key_file));
+	to->helper = o->helper ? span_dup(span_z(o->helper)) : NULL;
+	return to->home && to->key_file && (to->helper || !o->helper);
+}
+
+static void store_free(struct store *s)
+{
+	if (s->region_fd >= 0)
+		close(s->region_fd);
+	options_free(&s->o);
+	pthread_mutex_destroy(&s->lock);
+	pthread_cond_destroy(&s->changed);
+	memset(&s->key, 0, sizeof s->key);
+	free(s);
+}
+
+static void bury(struct store *s)
+{
+	atomic_store(&s->dead, true);
+	pthread_mutex_lock(&graveyard_lock);
+	if (!s->in_graveyard) {
+		s->buried = graveyard;
+		graveyard = s;
+		s->in_graveyard = true;
+	}
+	pthread_mutex_unlock(&graveyard_lock);
+}
+
+static struct store *store_new(const struct store_options *o)
+{
+	struct store *s = calloc(1, sizeof *s);
+	pthread_condattr_t at;
+
+	if (!s)
+		return NULL;
+	s->region_fd = -1;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_condattr_init(&at);
+	pthread_condattr_setclock(&at, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->changed, &at);
+	pthread_condattr_destroy(&at);
+	if (options_copy(&s->o, o))
+		return s;
+	store_free(s);
+	return NULL;
+}
+
+static bool home_exists(const char *home)
+{
+	char pattern[4096];
+	glob_t g;
+	bool found;
+
+	if (snprintf(pattern, sizeof pattern, "%s/log.*", home) >= (int)sizeof pattern)
+		return false;
+	found = glob(pattern, GLOB_NOSORT, NULL, &g) == 0;
+	if (found)
+		globfree(&g);
+	return found;
+}
+
+static void signals_hold(struct store *s)
+{
+	sigset_t hold;
+
+	if (!s->o.hold_signals || s->signals_held)
+		return;
+	sigemptyset(&hold);
+	sigaddset(&hold, SIGINT);
+	sigaddset(&hold, SIGTERM);
+	sigaddset(&hold, SIGHUP);
+	s->signals_held = pthread_sigmask(SIG_BLOCK, &hold, &s->signals) == 0;
+}
+
+static void signals_free(const struct store *s, bool held)
+{
+	if (held)
+		pthread_sigmask(SIG_SETMASK, &s->signals, NULL);
+}
+
+bool store_interrupted(const struct store *s)
+{
+	sigset_t p;
+
+	return s->signals_held && sigpending(&p) == 0 && (sigismember(&p, SIGINT) || sigismember(&p, SIGTERM) || sigismember(&p, SIGHUP));
+}
+
+static enum err open_job(struct runner *r, void *arg)
+{
+	(void)arg;
+	return env_open(r);
+}
+
+static enum err tables_job(struct runner *r, void *arg)
+{
+	(void)arg;
+	return tables_open(r);
+}
+
+static enum err open_env(struct store *s)
+{
+	return run(s, open_job, NULL, 0);
+}
+
+static enum err open_all(struct store *s)
+{
+	enum err e = seal_key_load(&s->key, s->o.key_file, s->o.create);
+
+	e = e ? e : open_env(s);
+	e = e ? e : sentinel_start(s);
+	return e ? e : run(s, tables_job, NULL, 0);
+}
+
+static enum err home_make(const struct store_options *o)
+{
+	if (!o->create && !home_exists(o->home))
+		return ERR_NOTFOUND;
+	return o->create ? dir_make(o->home, 0770) : ERR_OK;
+}
+
+/* Again when somebody died, and was recovered, while we were at it. */
+static enum err open_with(struct store **out, const struct store_options *o, enum err (*open_parts)(struct store *))
+{
+	enum err e = home_make(o);
+
+	for (unsigned i = 0; e == ERR_OK || e == ERR_RECOVER; i++) {
+		struct store *s = store_new(o);
+
+		if (!s)
+			return ERR_NOMEM;
+		signals_hold(s);
+		e = open_parts(s);
+		if (!e) {
+			*out = s;
+			return ERR_OK;
+		}
+		store_close(s);
+		if (i == OPEN_TRIES)
+			break;
+	}
+	return e;
+}
+
+enum err store_open(struct store **out, const struct store_options *o)
+{
+	return open_with(out, o, open_all);
+}
+
+/* No table is opened and no lock taken: this cannot get stuck where the others are. */
+int store_helper_main(const char *home, const char *key_file)
+{
+	struct store_options o = { .home = home, .key_file = key_file, .hold_signals = true };
+	struct store *s;
+	enum err e = open_with(&s, &o, open_env);
+
+	if (!e)
+		store_close(s);
+	return err_exit(e);
+}
+static enum err close_job(struct runner *r, void *arg)
+{
+	struct store *s = runner_store(r);
+	int e = 0;
+
+	(void)arg;
+	lib_enter(r);
+	tables_close(s);
+	if (s->env)
+		e = s->env->close(s->env, 0);
+	lib_leave(r);
+	s->env = NULL;
+	return e == DB_RUNRECOVERY ? ERR_RECOVER : ERR_OK;
+}
+
+/* Closing takes as little as a transaction; a store that cannot be closed is left as it is, since its threads still use it. */
+void store_close(struct store *s)
+{
+	bool held, clean;
+
+	if (!s)
+		return;
+	held = s->signals_held;
+	clean = sentinel_stop(s) && atomic_load(&s->inside) == 0 && (!s->env || !store_recovered(s));
+	clean = clean && run(s, close_job, NULL, STORE_LIMIT_MS) == ERR_OK;
+	run_stop(s);
+	signals_free(s, held);
+	if (clean)
+		store_free(s);
+	else
+		bury(s);
+}
+
+void store_abandon(struct store *s)
+{
+	if (!s)
+		return;
+	sentinel_stop(s);
+	signals_free(s, s->signals_held);
+	s->signals_held = false;
+	bury(s);
+}
+
+enum err store_reopen(struct store **s)
+{
+	struct store *old = *s;
+	struct store_options o;
+	enum err e;
+
+	if (!options_copy(&o, &old->o))
+		return ERR_NOMEM;
+	store_abandon(old);                      /* stays *s when opening fails, so that it can be tried again */
+	o.create = true;
+	e = store_open(s, &o);
+	options_free(&o);
+	return e;
+}
