@@ -235,13 +235,17 @@ void field_get_text(const struct field *f, const void *obj, struct buf *out)
 /* Stored JSON comes out as JSON; what cannot be read any more comes out as the text that it is. */
 static struct json_object *text_json(struct jbuild *b, const struct field *f, const char *z)
 {
+	bool is_json = f->kind == FK_LIST || f->kind == FK_JSON || f->kind == FK_OBJECT;
 	struct json_object *o = NULL;
+	enum err e = is_json ? json_read(&o, span_z(z)) : ERR_OK;
 	int64_t n;
 
+	if (e == ERR_NOMEM && !b->err)
+		b->err = e;
+	if (o)
+		return o;
 	if (f->kind == FK_INT_OR_INF && span_int(span_z(z), &n))
 		return json_int(b, n);
-	if ((f->kind == FK_LIST || f->kind == FK_JSON || f->kind == FK_OBJECT) && json_read(&o, span_z(z)) == ERR_OK && o)
-		return o;
 	return json_strz(b, z);
 }
 
