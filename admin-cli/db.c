@@ -1,23 +1,110 @@
 /* db - the database as a whole: made, checked, counted. */
 #include "base/json.h"
 #include "cli.h"
+#include "out.h"
 #include "store/noun.h"
+
+#define TRIES 5
+
+/* What is no transaction of ours: done again in a newly opened environment when somebody has recovered it. */
+static enum err with_store(struct cli *c, bool create, enum err (*fn)(struct cli *))
+{
+	enum err e = ERR_RECOVER;
+
+	for (int i = 0; e == ERR_RECOVER && i < TRIES; i++) {
+		if (i)
+			cli_close(c);
+		e = cli_open(c, create);
+		e = e ? e : fn(c);
+	}
+	return e ? cli_fail(c, e, "%s: %s", c->cf.db_dir, err_text(e)) : ERR_OK;
+}
+
+static enum err first_start(struct cli *c)
+{
+	return store_first_start(c->store);
+}
 
 enum err db_init_run(struct cli *c, const struct args *a)
 {
-	enum err e = cli_open(c, true);
-
 	(void)a;
-	for (int i = 0; i < 5 && (!e || e == ERR_RECOVER); i++) {
-		if (e == ERR_RECOVER) {
-			cli_close(c);
-			e = cli_open(c, true);
-		}
-		e = e ? e : store_first_start(c->store);
-		if (!e)
-			break;
+	return with_store(c, true, first_start);
+}
+
+static void check_print(struct cli *c, bool ok, struct span report)
+{
+	struct jbuild b = { 0 };
+	struct json_object *o;
+
+	if (!c->json) {
+		buf_add(&c->out, report);
+		if (ok)
+			buf_addz(&c->out, "ok\n");
+		return;
 	}
-	return e ? cli_fail(c, e, "%s: %s", c->cf.db_dir, err_text(e)) : ERR_OK;
+	o = json_obj(&b);
+	json_set(&b, o, "ok", json_bool(&b, ok));
+	json_set(&b, o, "report", json_str(&b, report));
+	out_json(&c->out, o);
+	json_object_put(o);
+}
+
+static enum err check(struct cli *c)
+{
+	struct buf report = BUF_INIT;
+	enum err e = store_check(c->store, &report);
+
+	if (!e || e == ERR_CORRUPT)
+		check_print(c, !e, buf_span(&report));
+	buf_fini(&report);
+	return e;
+}
+
+enum err db_check_run(struct cli *c, const struct args *a)
+{
+	(void)a;
+	return with_store(c, false, check);
+}
+
+/* {"calls":{"records":3,...}}: one line for each number. */
+static void stat_lines(struct buf *out, struct json_object *o, const char *prefix)
+{
+	json_object_object_foreach(o, name, v) {
+		struct buf path = BUF_INIT;
+
+		buf_printf(&path, "%s%s%s", prefix, *prefix ? "." : "", name);
+		if (json_object_is_type(v, json_type_object)) {
+			stat_lines(out, v, buf_z(&path));
+		} else {
+			buf_printf(out, "%-36s ", buf_z(&path));
+			out_value(out, v);
+			buf_addc(out, '\n');
+		}
+		buf_fini(&path);
+	}
+}
+
+static enum err stat_print(struct cli *c)
+{
+	struct buf text = BUF_INIT;
+	struct json_object *o = NULL;
+	enum err e = store_stat(c->store, &text);
+
+	if (!e)
+		e = json_read(&o, buf_span(&text));
+	if (!e && c->json)
+		e = out_json(&c->out, o);
+	else if (!e)
+		stat_lines(&c->out, o, "");
+	json_object_put(o);
+	buf_fini(&text);
+	return e;
+}
+
+enum err db_stat_run(struct cli *c, const struct args *a)
+{
+	(void)a;
+	return with_store(c, false, stat_print);
 }
 
 /* Started by whoever waits too long in the database: no configuration, no output, nothing that could wait as well. */

@@ -4,8 +4,8 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,8 +13,7 @@
 #include "store/call.h"
 #include "store/ticket.h"
 
-#define PURGE_BATCH 200
-#define DAY_MS      ((int64_t)86400000)
+#define DAY_MS ((int64_t)86400000)
 
 struct keeper {
 	struct cli *cli;
@@ -64,60 +63,28 @@ static enum err purge_tickets(struct keeper *k)
 	return e;
 }
 
-struct old {
-	int64_t before_ms;
-	char id[PURGE_BATCH][UUID_TEXT];
-	size_t n;
-};
-
-/* A call that is still going on is never old. */
-static bool old_each(struct call *c, void *arg)
+/* A recording's path is stored relative to the data directory, and none leads out of it. */
+static void recording_delete(const char *path, void *arg)
 {
-	struct old *o = arg;
+	const struct keeper *k = arg;
+	struct buf full = BUF_INIT;
 
-	if (c->ended_at != FIELD_NULL_INT || c->started_at < o->before_ms - DAY_MS)
-		span_copy(o->id[o->n++], UUID_TEXT, span_z(c->session_id));
-	return o->n < PURGE_BATCH;
-}
-
-static enum err old_body(struct txn *t, void *arg)
-{
-	struct old *o = arg;
-	struct call_filter f = { .since_ms = FIELD_NULL_INT, .until_ms = o->before_ms };
-	struct page p = { .limit = PURGE_BATCH };
-	enum err e;
-
-	o->n = 0;
-	e = call_list(t, &f, &p, old_each, o);
-	buf_fini(&p.next);
-	return e;
-}
-
-static enum err delete_body(struct txn *t, void *arg)
-{
-	enum err e = call_delete(t, span_z(arg));
-
-	return e == ERR_NOTFOUND ? ERR_OK : e;
+	if (*path == '/' || strstr(path, ".."))
+		return;
+	buf_printf(&full, "%s/%s", k->cli->cf.data_dir, path);
+	if (!full.err && unlink(buf_z(&full)) != 0 && errno != ENOENT)
+		log_warn("purge.recording", "error=%s", log_q(span_z(strerror(errno))));
+	buf_fini(&full);
 }
 
 static enum err purge_calls(struct keeper *k)
 {
-	struct old *o = calloc(1, sizeof *o);
-	size_t gone = 0;
-	enum err e = o ? ERR_OK : ERR_NOMEM;
+	int64_t days = k->cli->cf.retention_days;
+	unsigned gone = 0;
+	enum err e = days ? call_purge(k->cli->store, clock_wall_ms() - days * DAY_MS, &gone, recording_delete, k) : ERR_OK;
 
-	if (k->cli->cf.retention_days == 0 || e)
-		goto out;
-	o->before_ms = clock_wall_ms() - k->cli->cf.retention_days * DAY_MS;
-	do {
-		e = store_read(k->cli->store, old_body, o);
-		for (size_t i = 0; i < o->n && !e && !store_interrupted(k->cli->store); i++, gone++)
-			e = store_txn(k->cli->store, EVENTUAL, delete_body, o->id[i]);
-	} while (!e && o->n == PURGE_BATCH && !store_interrupted(k->cli->store));
 	if (gone)
-		log_info("purge.calls", "deleted=%zu days=%lld", gone, (long long)k->cli->cf.retention_days);
-out:
-	free(o);
+		log_info("purge.calls", "deleted=%u days=%lld", gone, (long long)days);
 	return e;
 }
 

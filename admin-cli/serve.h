@@ -52,6 +52,7 @@ struct serve {
 /* serve_setup.c: what must hold before anything is started. Errors are told through cli_fail. */
 enum err serve_setup(struct serve *s);
 void serve_cleanup(struct serve *s);
+bool serve_is_running(const char *run_dir);              /* does a supervisor hold the lock? */
 
 /* serve_listen.c: ports first, as root where root is needed; then the sockets in the data directory, as its owner. */
 enum err serve_listen_tcp(struct serve *s);

@@ -89,6 +89,19 @@ static char *lock_path(const struct serve *s)
 	return buf_take(&b);
 }
 
+bool serve_is_running(const char *run_dir)
+{
+	struct serve s = { .run_dir = (char *)(uintptr_t)run_dir };
+	char *path = lock_path(&s);
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
+
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return held;
+}
+
 /* Before the ports are tried, so that the second supervisor hears the real reason. */
 static enum err look_lock(struct serve *s)
 {
