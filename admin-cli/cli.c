@@ -113,7 +113,7 @@ enum err help_run(struct cli *c, const struct args *a)
 		all.word[0] = arg(a, "noun");
 		all.words_n = 1;
 		if (!usage_list(&c->out, commands, commands_n, all.word[0]))
-			return cli_fail(c, ERR_USAGE, "help %s: no such command; `offhook help` lists them", all.word[0]);
+			return cli_fail(c, ERR_USAGE, "%s: no such command; `offhook help` lists them", all.word[0]);
 		buf_reset(&c->out);
 	}
 	return help(c, &all);

@@ -33,6 +33,8 @@ const struct cmd commands[] = {
 	{ "db init", db_init_run, "make the database with a default account, agent and templates; of what exists nothing is changed", 0 },
 	{ "db check", db_check_run, "read every record, verify every table", 0 },
 	{ "db stat", db_stat_run, "records, cache, locks, log, space", 0 },
+	{ "sim call [<option>...]", sim_call_run, "a simulated call to this installation; options are those of `offhook-sim phone --help`", CMD_RAW },
+
 	{ "db-touch <home> <keyfile>", db_touch_run, "open and close the database, so that it recovers if somebody died", CMD_HIDDEN | CMD_BARE },
 	{ "housekeeping", housekeeping_run, "the part of `serve` that looks after the database", CMD_HIDDEN },
 

@@ -78,15 +78,15 @@ void job_name(const struct job *j, struct buf *out)
 		buf_printf(out, " " SPAN_FMT, SPAN_ARG(span_head(j->x, 200)));
 }
 
+/* The store's reason often names the record already. */
 static enum err job_tell(struct job *j, enum err e)
 {
 	struct buf name = BUF_INIT;
+	size_t noun = strlen(j->noun->type->noun);
+	bool named = span_starts(buf_span(&j->why), span_head(span_z(j->noun->type->noun), noun)) && j->why.n > noun && j->why.p[noun] == ' ';
 
 	job_name(j, &name);
-	if (e == ERR_AMBIGUOUS && j->why.n)
-		cli_fail(j->cli, e, "%s: %s: %s", buf_z(&name), err_text(e), buf_z(&j->why));
-	else
-		cli_fail(j->cli, e, "%s: %s", buf_z(&name), j->why.n ? buf_z(&j->why) : err_text(e));
+	cli_fail(j->cli, e, "%s%s%s", named ? "" : buf_z(&name), named ? "" : ": ", j->why.n ? buf_z(&j->why) : err_text(e));
 	buf_fini(&name);
 	return e;
 }
@@ -190,6 +190,18 @@ static enum err show_body(struct txn *t, void *arg)
 	return e ? e : noun_json(t, j->noun, j->rec, &j->json);
 }
 
+/* People read "not set" where a program reads null. */
+static enum err show_text(struct job *j)
+{
+	const struct record_type *rt = j->noun->type;
+	struct jbuild b = { 0 };
+
+	for (size_t i = 0; i < rt->fields_n; i++)
+		if ((rt->fields[i].flags & FF_SECRET) && !json_get(j->json, rt->fields[i].name))
+			json_set(&b, j->json, rt->fields[i].name, json_strz(&b, "not set"));
+	return b.err ? b.err : out_record(&j->cli->out, j->json);
+}
+
 enum err noun_show_run(struct cli *c, const struct args *a)
 {
 	struct job j;
@@ -198,7 +210,7 @@ enum err noun_show_run(struct cli *c, const struct args *a)
 	if (!e)
 		e = job_run(&j, CLI_READ, show_body);
 	if (!e)
-		e = c->json ? out_json(&c->out, j.json) : out_record(&c->out, j.json);
+		e = c->json ? out_json(&c->out, j.json) : show_text(&j);
 	job_fini(&j);
 	return e;
 }

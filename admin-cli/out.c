@@ -35,7 +35,7 @@ void out_text(struct buf *out, struct span s, const char *newline)
 		size_t k = span_utf8_step(s);
 
 		if (s.p[0] == '\n')
-			buf_addz(out, newline);
+			buf_addz(out, *newline == '\n' && s.n > 1 && s.p[1] == '\n' ? "\n" : newline);      /* an empty line needs no indent */
 		else if (s.p[0] == '\t')
 			buf_addc(out, ' ');
 		else if (k == 0 || steers(span_head(s, k)))
