@@ -55,7 +55,7 @@ static const struct element *find(const char *name)
 	return NULL;
 }
 
-__attribute__((format(printf, 4, 5))) static void fault(struct twiml *t, int code, bool fatal, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static void fault(struct twiml_run *t, int code, bool fatal, const char *fmt, ...)
 {
 	struct twiml_fault *f = &t->faults[t->n_faults];
 	va_list ap;
@@ -101,19 +101,19 @@ static bool absolute(const char *url, const char *schemes)
 	return !strpbrk(url, " \t\r\n\"<>\\");
 }
 
-static void check_url(struct twiml *t, const char *element, const char *what, const char *url)
+static void check_url(struct twiml_run *t, const char *element, const char *what, const char *url)
 {
 	if (url && !absolute(url, " http https "))
 		fault(t, 11100, false, "<%s> %s is no absolute http(s) URL", element, what);
 }
 
-static void check_word(struct twiml *t, const char *element, const char *what, const char *value, const char *allowed)
+static void check_word(struct twiml_run *t, const char *element, const char *what, const char *value, const char *allowed)
 {
 	if (value && (strchr(value, ' ') || !*value || !listed(allowed, value)))
 		fault(t, 12200, false, "<%s> %s=\"%.40s\" is not one of:%s", element, what, value, allowed);
 }
 
-static void check_number(struct twiml *t, const char *element, const char *what, const char *value, int64_t low, int64_t high)
+static void check_number(struct twiml_run *t, const char *element, const char *what, const char *value, int64_t low, int64_t high)
 {
 	int64_t v;
 
@@ -121,7 +121,7 @@ static void check_number(struct twiml *t, const char *element, const char *what,
 		fault(t, 12200, false, "<%s> %s=\"%.40s\" is not a number from %d to %d", element, what, value, (int)low, (int)high);
 }
 
-static void check_stream(struct twiml *t, const struct xml *x)
+static void check_stream(struct twiml_run *t, const struct xml *x)
 {
 	const char *url = xml_attr(x, "url"), *track = xml_attr(x, "track");
 
@@ -137,7 +137,7 @@ static void check_stream(struct twiml *t, const struct xml *x)
 		fault(t, 31941, false, "<Stream> track=\"%.40s\" with <Connect>", track);
 }
 
-static void check_parameter(struct twiml *t, const struct xml *x)
+static void check_parameter(struct twiml_run *t, const struct xml *x)
 {
 	const char *name = xml_attr(x, "name"), *value = xml_attr(x, "value");
 
@@ -147,7 +147,7 @@ static void check_parameter(struct twiml *t, const struct xml *x)
 		fault(t, 12200, false, "<Parameter> name and value together have 500 characters or more");
 }
 
-static void check_values(struct twiml *t, const struct xml *x)
+static void check_values(struct twiml_run *t, const struct xml *x)
 {
 	const char *n = x->name;
 
@@ -167,7 +167,7 @@ static void check_values(struct twiml *t, const struct xml *x)
 		check_parameter(t, x);
 }
 
-static void check_nouns(struct twiml *t, const struct xml *x)
+static void check_nouns(struct twiml_run *t, const struct xml *x)
 {
 	unsigned n = 0;
 
@@ -179,7 +179,7 @@ static void check_nouns(struct twiml *t, const struct xml *x)
 		fault(t, 12200, false, "<Dial> says no number");
 }
 
-static void check_text(struct twiml *t, struct xml *x, const struct element *e)
+static void check_text(struct twiml_run *t, struct xml *x, const struct element *e)
 {
 	const char *text = text_of(x);
 
@@ -191,7 +191,7 @@ static void check_text(struct twiml *t, struct xml *x, const struct element *e)
 		fault(t, 12200, false, "<Say> has %zu characters of text", strlen(text));
 }
 
-static void check(struct twiml *t, struct xml *x, const char *parent)
+static void check(struct twiml_run *t, struct xml *x, const char *parent)
 {
 	const struct element *e = find(x->name);
 
@@ -212,7 +212,7 @@ static void check(struct twiml *t, struct xml *x, const char *parent)
 			check(t, k, x->name);
 }
 
-static void check_all(struct twiml *t)
+static void check_all(struct twiml_run *t)
 {
 	for (const struct xml_attr *a = t->root->attrs; a; a = a->next)
 		fault(t, 12200, false, "<Response> has no attribute %.40s", a->name);
@@ -237,13 +237,13 @@ static bool type_is(struct span type, const char *z)
 	return bare.n == strlen(z) && strncasecmp(bare.p, z, bare.n) == 0;
 }
 
-static bool fatal(struct twiml *t, int code, const char *text)
+static bool fatal(struct twiml_run *t, int code, const char *text)
 {
 	fault(t, code, true, "%s", text);
 	return false;
 }
 
-static bool check_http(struct twiml *t, int status, struct span type, struct span body)
+static bool check_http(struct twiml_run *t, int status, struct span type, struct span body)
 {
 	char text[64];
 
@@ -260,12 +260,12 @@ static bool check_http(struct twiml *t, int status, struct span type, struct spa
 	return true;
 }
 
-bool twiml_read(struct twiml *t, int status, struct span content_type, struct span body, bool first)
+bool twiml_run_read(struct twiml_run *t, int status, struct span content_type, struct span body, bool first)
 {
 	struct buf why = BUF_INIT;
 	enum err e;
 
-	*t = (struct twiml){ .first = first };
+	*t = (struct twiml_run){ .first = first };
 	if (!check_http(t, status, content_type, body))
 		return false;
 	e = xml_read(&t->root, body, &why);
@@ -325,7 +325,7 @@ static void fill(struct twiml_step *s, const struct xml *x)
 		fill_stream(s, x->kids);
 }
 
-void twiml_next(struct twiml *t, struct twiml_step *step)
+void twiml_run_next(struct twiml_run *t, struct twiml_step *step)
 {
 	const struct element *e = NULL;
 
@@ -339,8 +339,8 @@ void twiml_next(struct twiml *t, struct twiml_step *step)
 	t->first = false;
 }
 
-void twiml_fini(struct twiml *t)
+void twiml_run_fini(struct twiml_run *t)
 {
 	xml_free(t->root);
-	*t = (struct twiml){ 0 };
+	*t = (struct twiml_run){ 0 };
 }

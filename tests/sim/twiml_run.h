@@ -35,7 +35,7 @@ struct twiml_step {
 	} stream;                        /* Connect */
 };
 
-struct twiml {
+struct twiml_run {
 	struct xml *root;
 	const struct xml *at;            /* the next verb */
 	bool first;                      /* nothing has been executed in this call yet: Reject is allowed */
@@ -44,8 +44,8 @@ struct twiml {
 };
 
 /* An HTTP answer. content_type.p NULL: none. `first`: it answers the call's first request. False: fatal, the call ends (faults[0] says why). */
-bool twiml_read(struct twiml *t, int status, struct span content_type, struct span body, bool first);
-void twiml_next(struct twiml *t, struct twiml_step *step);       /* TV_END behind the last */
-void twiml_fini(struct twiml *t);
+bool twiml_run_read(struct twiml_run *t, int status, struct span content_type, struct span body, bool first);
+void twiml_run_next(struct twiml_run *t, struct twiml_step *step);       /* TV_END behind the last */
+void twiml_run_fini(struct twiml_run *t);
 
 #endif
