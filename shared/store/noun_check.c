@@ -1,6 +1,5 @@
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/b64.h"
 #include "base/clock.h"
@@ -15,6 +14,7 @@
 #include "store/template.h"
 #include "store/tool.h"
 #include "store/walk.h"
+#include "store/zone.h"
 
 static enum err refuse(struct buf *why, const char *member, const char *what)
 {
@@ -246,13 +246,7 @@ static enum err agent_truncation(const char *z, struct buf *why)
 
 static enum err agent_zone(const char *z, struct buf *why)
 {
-	char path[128];
-
-	if (!z || access("/usr/share/zoneinfo/UTC", R_OK) != 0)
-		return ERR_OK;                                     /* no list of zones on this host to compare with */
-	if (z[0] == '/' || strstr(z, "..") || snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", z) >= (int)sizeof path || access(path, R_OK) != 0)
-		return refuse(why, "timezone", "unknown; use a name like Europe/Berlin");
-	return ERR_OK;
+	return !z || zone_exists(z) ? ERR_OK : refuse(why, "timezone", "unknown; use a name like Europe/Berlin");
 }
 
 enum err agent_check(struct txn *t, void *rec, bool create, struct buf *why)

@@ -26,7 +26,7 @@ static const struct field ticket_fields[] = {
 	F(used_by,    FK_PLAIN, "the stream that it admitted"),
 };
 
-static const struct record_type ticket_type = {
+const struct record_type ticket_type = {
 	"ticket", T_TICKET, ticket_fields, sizeof ticket_fields / sizeof *ticket_fields, sizeof(struct ticket), 1, NULL,
 };
 

@@ -10,6 +10,8 @@
 #define TICKET_VALID_MS 120000
 #define TICKET_TEXT     33             /* 24 random bytes as base64url, and a NUL */
 
+extern const struct record_type ticket_type;          /* for db check */
+
 enum err ticket_new(struct txn *t, struct span session_id, struct span call_sid, int64_t now_ms, const char token[TICKET_TEXT]);
 enum err ticket_token(char token[TICKET_TEXT]);      /* made outside the body: a body may run several times */
 
