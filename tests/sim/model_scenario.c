@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "base/proc.h"
 #include "demo.h"
-#include "model_scenario.h"
+#include "model.h"
 
 #define N(a) (sizeof(a) / sizeof *(a))
 
@@ -264,6 +264,8 @@ static enum err fault_load(void *obj, struct json_object *o, const char *path, s
 
 	if (!e)
 		e = load_object(fault_fields, N(fault_fields), NULL, 0, f, o, path, why);
+	if (!e && !model_event_known(span_z(f->at)))
+		e = refuse(why, path, "at", "no such event; an event type of the protocol, or `connect`");
 	if (!e)
 		f->act = fault_word(f->what);
 	return e;

@@ -1,0 +1,219 @@
+/* model_reply - what the simulated model says next: by the script, by words it was asked to say, or something sensible. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "model_answer.h"
+
+static struct out *out_add(struct answer *a, struct span text)
+{
+	struct out *o = a->n_outs < OUTS_MAX ? &a->outs[a->n_outs] : NULL;
+
+	if (!o)
+		return NULL;
+	*o = (struct out){ .text = span_dup(text.p ? text : SPAN("")) };
+	if (!o->text)
+		return NULL;
+	a->n_outs++;
+	return o;
+}
+
+static bool add_pattern(struct model_sess *s, struct answer *a, double seconds)
+{
+	struct out *o = out_add(a, SPAN("pattern"));
+
+	(void)s;
+	if (!o)
+		return false;
+	o->pattern_bytes = (uint64_t)(seconds * 50 + 0.5) * 20 * speech_bytes_per_ms(a->format);
+	o->total = (size_t)o->pattern_bytes;
+	return true;
+}
+
+static bool add_words(struct model_sess *s, struct answer *a, struct span text, const char *wav, const char *phase, struct buf *why)
+{
+	struct out *o = out_add(a, text);
+	enum err e = ERR_OK;
+
+	if (!o)
+		return false;
+	o->phase = model_reasons(s) ? phase : NULL;
+	if (a->text_only)
+		return true;
+	e = wav ? speech_file(s->m->speech, wav, text, &o->clip, why) : speech_get(s->m->speech, SPEECH_AGENT, text, &o->clip, why);
+	if (e)
+		return false;
+	o->total = o->clip->audio[a->format].n;
+	return true;
+}
+
+static bool add_call(struct answer *a, const struct call_step *c)
+{
+	struct out *o = out_add(a, span_z(c->arguments ? c->arguments : "{}"));
+
+	if (!o)
+		return false;
+	o->call = true;
+	o->name = span_dup(span_z(c->name));
+	return o->name != NULL;
+}
+
+static bool add_reply(struct model_sess *s, struct answer *a, const struct reply *r, struct buf *why)
+{
+	bool fine = true;
+
+	a->end = reply_end_of(r);
+	a->code = r->code;
+	a->message = r->message;
+	a->stop_ms = r->stop_ms;
+	if (r->delay_ms != FIELD_NULL_INT)
+		a->due = clock_ms() + r->delay_ms;
+	if (r->commentary)
+		fine = add_words(s, a, span_z(r->commentary), NULL, "commentary", why);
+	if (fine && !isnan(r->pattern_seconds))
+		fine = add_pattern(s, a, r->pattern_seconds);
+	else if (fine && r->say)
+		fine = add_words(s, a, span_z(r->say), r->wav, "final_answer", why);
+	for (size_t i = 0; fine && !a->no_calls && i < r->n_calls; i++)
+		fine = add_call(a, &r->calls[i]);
+	return fine;
+}
+
+static bool say(struct model_sess *s, struct answer *a, const char *text, struct buf *why)
+{
+	return add_words(s, a, span_z(text), NULL, "final_answer", why);
+}
+
+/* Instructions that ask for certain words carry them in quotation marks: the longest such piece. */
+static struct span quoted(struct span text)
+{
+	static const struct {
+		struct span open, close;
+	} marks[] = { { { "\"", 1 }, { "\"", 1 } }, { { "\xE2\x80\x9C", 3 }, { "\xE2\x80\x9D", 3 } }, { { "\xC2\xAB", 2 }, { "\xC2\xBB", 2 } } };
+	struct span best = SPAN_NONE;
+
+	for (size_t m = 0; text.n && m < sizeof marks / sizeof *marks; m++) {
+		struct span rest = text;
+
+		for (;;) {
+			const char *from = memmem(rest.p, rest.n, marks[m].open.p, marks[m].open.n);
+			struct span after = from ? span_skip(rest, (size_t)(from - rest.p) + marks[m].open.n) : SPAN_NONE;
+			const char *to = from ? memmem(after.p, after.n, marks[m].close.p, marks[m].close.n) : NULL;
+
+			if (!to)
+				break;
+			if ((size_t)(to - after.p) > best.n)
+				best = span_head(after, (size_t)(to - after.p));
+			rest = span_skip(after, (size_t)(to - after.p) + marks[m].close.n);
+		}
+	}
+	return best;
+}
+
+static const struct item *last_given(const struct model_sess *s)
+{
+	const struct item *it = s->last;
+
+	while (it && it->status == ITEM_PROGRESS)
+		it = it->prev;
+	return it;
+}
+
+static bool is_result(const struct item *it)
+{
+	return it && it->raw && span_is(json_get_span(it->raw, "type"), "function_call_output");
+}
+
+static bool is_text_of_caller(const struct item *it)
+{
+	return it && it->raw && it->kind == ITEM_MESSAGE && span_is(json_get_span(it->raw, "role"), "user");
+}
+
+static bool turn_reply(struct model_sess *s, struct answer *a, struct buf *why)
+{
+	const struct turn *t = script_turn(s->script, s->turn);
+	char text[120];
+
+	if (t && s->step < t->n_replies)
+		return add_reply(s, a, &t->replies[s->step], why);
+	if (s->step > 0)
+		return say(s, a, "Thank you for waiting. I have the answer now.", why);
+	snprintf(text, sizeof text, "This is answer %u.", s->turn + 1);
+	return say(s, a, text, why);
+}
+
+static bool keys_reply(struct model_sess *s, struct answer *a, struct span keys, struct buf *why)
+{
+	struct buf b = BUF_BOUND(400);
+	bool fine;
+
+	buf_addz(&b, "You pressed");
+	for (size_t i = 0; i < keys.n && i < 40 && keys.p[i] != ']'; i++)
+		if (keys.p[i] != ' ')
+			buf_printf(&b, " %c", keys.p[i]);
+	buf_addc(&b, '.');
+	fine = say(s, a, buf_z(&b), why);
+	buf_fini(&b);
+	return fine;
+}
+
+static bool text_reply(struct model_sess *s, struct answer *a, const struct item *it, struct buf *why)
+{
+	struct span text = span_z(it->text), keypad = SPAN("[keypad: ");
+
+	if (span_starts(text, keypad))
+		return keys_reply(s, a, span_skip(text, keypad.n), why);
+	s->turn = s->turns++;           /* a typed turn is a turn too */
+	s->step = 0;
+	return turn_reply(s, a, why);
+}
+
+/* With nothing new to answer: the greeting first, then small talk. */
+static bool unasked(struct model_sess *s, struct answer *a, struct buf *why)
+{
+	bool idle = s->idle_asked;
+
+	s->idle_asked = false;
+	if (idle)
+		return say(s, a, "Are you still there?", why);
+	if (s->turns == 0 && !s->greeted)
+		return say(s, a, s->script->greeting, why);
+	return say(s, a, "Is there anything else I can do for you?", why);
+}
+
+static bool from_conversation(struct model_sess *s, struct answer *a, struct buf *why)
+{
+	const struct item *last = last_given(s);
+
+	if (s->turn_open) {
+		s->turn_open = false;
+		return turn_reply(s, a, why);
+	}
+	if (is_result(last)) {
+		s->step++;
+		return turn_reply(s, a, why);
+	}
+	return is_text_of_caller(last) ? text_reply(s, a, last, why) : unasked(s, a, why);
+}
+
+bool reply_plan(struct model_sess *s, struct answer *a, struct json_object *params, struct buf *why)
+{
+	struct span words = quoted(json_get_span(params, "instructions"));
+	bool fine;
+
+	a->due = clock_ms() + s->script->first_output_ms;
+	a->stop_ms = FIELD_NULL_INT;
+	if (script_is_pattern(s->script)) {
+		s->pattern_started = true;
+		a->due = clock_ms();
+		return add_pattern(s, a, s->script->pattern_seconds);
+	}
+	if (words.n)
+		fine = add_words(s, a, words, NULL, "final_answer", why);
+	else if (a->aside)
+		fine = say(s, a, "One moment, please.", why);
+	else
+		fine = from_conversation(s, a, why);
+	s->greeted = true;
+	return fine;
+}
