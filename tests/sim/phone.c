@@ -164,6 +164,9 @@ static enum err run(struct phone *ph, struct buf *why)
 	signal_on(ph, &ph->on_int, SIGINT);
 	signal_on(ph, &ph->on_term, SIGTERM);
 	ev_run(ph->loop, 0);
+	ev_timer_stop(ph->loop, &ph->tick);
+	ev_signal_stop(ph->loop, &ph->on_int);
+	ev_signal_stop(ph->loop, &ph->on_term);
 	return ERR_OK;
 }
 
