@@ -1,4 +1,5 @@
 /* settings - the table, and what has to hold between its rows. */
+#include <arpa/inet.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,8 +252,11 @@ static enum err check_ports(struct settings *s, struct buf *why)
 static bool is_loopback(struct span host)
 {
 	struct span tail = host.n > 10 ? span_skip(host, host.n - 10) : SPAN("");
+	char z[INET_ADDRSTRLEN];
+	struct in_addr v4;
+	bool is_v4 = span_copy(z, sizeof z, host) && inet_pton(AF_INET, z, &v4) == 1;
 
-	return span_is(host, "localhost") || span_is(host, "[::1]") || span_starts(host, SPAN("127.")) || span_is(tail, ".localhost");
+	return span_is(host, "localhost") || span_is(tail, ".localhost") || span_is(host, "[::1]") || (is_v4 && ntohl(v4.s_addr) >> 24 == 127);
 }
 
 /* Scheme and host in lower case, no slash at the end, nothing after the path; plain only on this machine. */

@@ -14,12 +14,8 @@
 
 static enum err new_socket(int *fd, int family)
 {
-	int s = fault("sock.new") ? (errno = EMFILE, -1) : socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (s < 0)
-		return err_errno(errno);
-	*fd = s;
-	return ERR_OK;
+	*fd = fault("sock.new") ? (errno = EMFILE, -1) : socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return *fd < 0 ? err_errno(errno) : ERR_OK;
 }
 
 static bool unix_addr(struct sockaddr_un *sa, const char *path)
@@ -47,7 +43,7 @@ enum err unix_listen(int *fd, const char *path, unsigned mode)
 {
 	struct sockaddr_un sa;
 	char temp[sizeof sa.sun_path];
-	int s;
+	int s = -1;
 	enum err e;
 
 	if ((size_t)snprintf(temp, sizeof temp, "%s.%04x", path, random_below(0x10000)) >= sizeof temp || !unix_addr(&sa, temp))
@@ -83,7 +79,7 @@ static enum err connect_within(int fd, const struct sockaddr_un *sa, int timeout
 enum err unix_connect(int *fd, const char *path, int timeout_ms)
 {
 	struct sockaddr_un sa;
-	int s;
+	int s = -1;
 	enum err e;
 
 	if (!unix_addr(&sa, path))
@@ -148,7 +144,7 @@ enum err tcp_listen(int *fd, struct span address_port, int backlog)
 {
 	struct sockaddr_storage sa;
 	socklen_t len;
-	int s, on = 1;
+	int s = -1, on = 1;
 	enum err e;
 
 	if (!addr_parse(address_port, &sa, &len))
