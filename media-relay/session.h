@@ -48,7 +48,7 @@ enum session_ev {                     /* data of each in brackets */
 	/* caller's leg */
 	EV_CALLER_START,              /* a stream was admitted (door.h checked `start` and its token) and is ours now; an older one is already cut off [streamSid] */
 	EV_CALLER_MESSAGE,            /* [one whole text message] */
-	EV_CALLER_CLOSED,             /* [close code as text, "" = no close frame] */
+	EV_CALLER_CLOSED,             /* [close code as text, "" = no close frame] once per leg, and never for one that a later EV_CALLER_START has replaced */
 	EV_CALLER_WRITABLE,           /* its queue has room again after leg_reserve had refused */
 	/* model's leg */
 	EV_MODEL_OPEN,

@@ -44,6 +44,7 @@ struct setup {
 	/* What the record holds already (null counts as 0): totals go on from here when a call comes back. */
 	int64_t turns, barge_ins, reconnects, usage[7];
 	double cost;
+	char *twilio_auth_token;      /* of the call's account, NULL when it has none: for the signature of the upgrade; the worker takes it */
 };
 
 /* Store thread: inside a read transaction. ERR_NOTFOUND: no such call; ERR_DENIED: it has ended; ERR_VALUE with `why`: no model key, bad URL. */

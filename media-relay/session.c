@@ -1,0 +1,558 @@
+/* session - the life of a call as one table, and how it ends. What the caller says and hears is in session_caller.c, what the model does in session_model.c. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "media-relay/session_impl.h"
+
+#define BIT(x) (1u << (x))
+#define MODELS  (BIT(EV_MODEL_OPEN) | BIT(EV_MODEL_MESSAGE) | BIT(EV_MODEL_CLOSED) | BIT(EV_MODEL_WRITABLE))
+#define CALLERS (BIT(EV_CALLER_START) | BIT(EV_CALLER_MESSAGE) | BIT(EV_CALLER_CLOSED) | BIT(EV_CALLER_WRITABLE))
+#define ENDS    (BIT(EV_STATUS_FINAL) | BIT(EV_HANGUP) | BIT(EV_SHUTDOWN))
+#define ALWAYS  (BIT(EV_TICK) | BIT(EV_ANNOUNCED) | BIT(EV_STREAM_ERROR) | BIT(EV_DRAIN))
+
+#define LOAD_MS  10000                  /* the store thread may be replaced meanwhile */
+#define WAIT_MS  130000                 /* a ticket lives 120 s, then its stream has 10 s to start */
+#define LOST_MS  30000
+#define SAVE_MS  5000                   /* an outcome that cannot be stored does not keep the line open */
+#define CLOSE_MS 5000
+
+typedef void handler(struct session *s, enum session_ev ev, struct span data);
+static handler load_on, wait_on, talk_on, lost_on, save_on, close_on, gone_on;
+
+static const struct state {
+	const char *name;
+	unsigned in, to;                /* events it takes, states it may become */
+	int64_t limit_ms;
+	handler *on;
+} states[] = {
+	[SS_LOAD]  = { "load",  BIT(EV_RECORD) | BIT(EV_NO_RECORD) | CALLERS | ENDS | ALWAYS, BIT(SS_WAIT) | BIT(SS_TALK) | BIT(SS_SAVE) | BIT(SS_CLOSE), LOAD_MS, load_on },
+	[SS_WAIT]  = { "wait",  BIT(EV_CALLER_START) | MODELS | ENDS | ALWAYS, BIT(SS_WAIT) | BIT(SS_TALK) | BIT(SS_SAVE) | BIT(SS_CLOSE), WAIT_MS, wait_on },
+	[SS_TALK]  = { "talk",  CALLERS | MODELS | ENDS | ALWAYS, BIT(SS_LOST) | BIT(SS_SAVE), 0, talk_on },
+	[SS_LOST]  = { "lost",  BIT(EV_CALLER_START) | BIT(EV_CALLER_CLOSED) | MODELS | ENDS | ALWAYS, BIT(SS_LOST) | BIT(SS_TALK) | BIT(SS_SAVE), LOST_MS, lost_on },
+	[SS_SAVE]  = { "save",  BIT(EV_OUTCOME_SAVED) | BIT(EV_CALLER_CLOSED) | BIT(EV_MODEL_CLOSED) | BIT(EV_TICK), BIT(SS_CLOSE), SAVE_MS, save_on },
+	[SS_CLOSE] = { "close", BIT(EV_CALLER_CLOSED) | BIT(EV_MODEL_CLOSED) | BIT(EV_TICK), BIT(SS_CLOSE) | BIT(SS_GONE), CLOSE_MS, close_on },
+	[SS_GONE]  = { "gone",  0, 0, 0, gone_on },
+};
+_Static_assert(sizeof states / sizeof *states == SS_COUNT, "a row per state");
+
+static const char *const ev_names[] = {
+	[EV_ANNOUNCED] = "announced", [EV_STATUS_FINAL] = "status_final", [EV_STREAM_ERROR] = "stream_error", [EV_HANGUP] = "hangup",
+	[EV_SHUTDOWN] = "shutdown", [EV_DRAIN] = "drain", [EV_RECORD] = "record", [EV_NO_RECORD] = "no_record", [EV_OUTCOME_SAVED] = "outcome_saved",
+	[EV_CALLER_START] = "caller_start", [EV_CALLER_MESSAGE] = "caller_message", [EV_CALLER_CLOSED] = "caller_closed",
+	[EV_CALLER_WRITABLE] = "caller_writable", [EV_MODEL_OPEN] = "model_open", [EV_MODEL_MESSAGE] = "model_message",
+	[EV_MODEL_CLOSED] = "model_closed", [EV_MODEL_WRITABLE] = "model_writable", [EV_TICK] = "tick",
+};
+_Static_assert(sizeof ev_names / sizeof *ev_names == EV_COUNT, "a name per event");
+
+const char *end_text(enum end_reason r)
+{
+	static const char *const texts[] = {
+#define X(n, text) [END_##n] = text,
+		END_LIST(X)
+#undef X
+	};
+
+	return r > END_NONE && r < END_COUNT ? texts[r] : "";
+}
+
+/* --- small helpers of all session files --- */
+
+void session_count(struct session *s, enum metric m, uint64_t n)
+{
+	if (s->ops.metrics.count && n)
+		s->ops.metrics.count(s->ctx, (int)m, n);
+}
+
+void session_observe_ms(struct session *s, enum metric m, int64_t ms)
+{
+	if (s->ops.metrics.observe)
+		s->ops.metrics.observe(s->ctx, (int)m, ms > 0 ? (uint64_t)ms * 1000 : 0);
+}
+
+void session_note(struct session *s, const char *event, struct span item, struct span response, struct span error, const char *payload, ...)
+{
+	struct buf b = BUF_INIT;
+	struct transcript_event e = { .type = event, .item = item, .response = response, .error = error };
+	va_list ap;
+
+	if (payload) {
+		va_start(ap, payload);
+		buf_vprintf(&b, payload, ap);
+		va_end(ap);
+		e.payload = b.err ? SPAN_NONE : buf_span(&b);
+	}
+	transcript_event(&s->script, &e);
+	buf_fini(&b);
+}
+
+void session_save_numbers(struct session *s)
+{
+	struct call_changes c = call_changes_none();
+
+	transcript_changes(&s->script, &c);
+	s->ops.save_call(s->ctx, &c, false);
+}
+
+static void become(struct session *s, enum session_state to)
+{
+	if (!(states[s->state].to & BIT(to)))
+		log_error("session.broken", "from=%s to=%s", states[s->state].name, states[to].name);
+	s->state = to;
+	s->until_ms = states[to].limit_ms ? session_now(s) + states[to].limit_ms : INT64_MAX;
+}
+
+static bool time_is_over(const struct session *s)
+{
+	return session_now(s) >= s->until_ms;
+}
+
+/* --- how a call ends --- */
+
+static void gone_if_closed(struct session *s)
+{
+	if (s->caller_open || s->model_open)
+		return;
+	become(s, SS_GONE);
+	s->ops.gone(s->ctx, s->end);
+}
+
+static void close_caller(struct session *s)
+{
+	become(s, SS_CLOSE);
+	if (s->caller_open)
+		s->ops.close(s->ctx, LEG_CALLER, s->close_code, SPAN(""));
+	gone_if_closed(s);
+}
+
+/* Nothing more is said; what was under way is written down as far as it was heard. */
+static void fall_silent(struct session *s)
+{
+	struct playback_cut cuts[PLAYBACK_ITEMS];
+	unsigned n;
+
+	playback_stop(&s->play);
+	n = playback_cut(&s->play, session_now(s), cuts);
+	for (unsigned i = 0; i < n; i++)
+		transcript_cut(&s->script, cuts[i].item, cuts[i].heard_ms, cuts[i].came_ms);
+	transcript_finish(&s->script);
+	model_drop(s);
+}
+
+static bool is_error(enum end_reason r)
+{
+	return r == END_MODEL_FAILED || r == END_STREAM_FAILED || r == END_RELAY_LOST;
+}
+
+/* A call that is told to resume has not ended: it goes on elsewhere. */
+static bool goes_on(const struct session *s)
+{
+	return strcmp(s->resume, "resume") == 0;
+}
+
+static void save_outcome(struct session *s, const char *error)
+{
+	struct call_changes c = call_changes_none();
+
+	transcript_changes(&s->script, &c);
+	c.resume = s->resume;
+	if (!goes_on(s)) {
+		c.status = is_error(s->end) ? "error" : "ended";
+		c.end_reason = end_text(s->end);
+		c.ended_at = s->ops.wall_ms(s->ctx);
+		c.error = error && *error ? error : NULL;
+	}
+	s->ops.save_call(s->ctx, &c, true);
+}
+
+static void finish(struct session *s, enum end_reason r, const char *resume, const char *error, uint16_t code)
+{
+	s->end = r;
+	s->resume = resume;
+	s->close_code = code;
+	fall_silent(s);
+	if (!goes_on(s))
+		session_note(s, "call.ended", SPAN_NONE, SPAN_NONE, span_z(error), "{\"reason\":\"%s\"}", end_text(r));
+	log_info("call.end", "reason=%s resume=%s", end_text(r), *resume ? resume : "none");
+	become(s, SS_SAVE);
+	save_outcome(s, error);
+}
+
+void session_end(struct session *s, enum end_reason r, const char *resume, const char *error)
+{
+	finish(s, r, resume, error, 1000);
+}
+
+/* Nobody was on the line yet: whoever takes over begins anew, and nothing is stored. */
+static void let_go(struct session *s)
+{
+	s->end = END_SHUTDOWN;
+	s->resume = "resume";
+	model_drop(s);
+	s->close_code = 1001;
+	close_caller(s);
+}
+
+void session_lost(struct session *s, struct span why)
+{
+	struct call_changes c = call_changes_none();
+
+	playback_stream_lost(&s->play);
+	turn_speech(&s->turn, false);
+	upstream_caller(&s->up, false, session_now(s));
+	session_note(s, "stream.lost", SPAN_NONE, SPAN_NONE, why, NULL);
+	log_warn("stream.lost", "why=%s", log_q(why));
+	s->resume = "resume";
+	c.resume = s->resume;
+	transcript_changes(&s->script, &c);
+	s->ops.save_call(s->ctx, &c, false);
+	become(s, SS_LOST);
+}
+
+/* The end that somebody outside asked for. */
+static void asked_to_end(struct session *s, enum session_ev ev, struct span data)
+{
+	if (ev == EV_SHUTDOWN)
+		finish(s, END_SHUTDOWN, "resume", NULL, 1001);
+	else if (ev == EV_STATUS_FINAL)
+		session_end(s, END_CALLER_HANGUP, "hangup", NULL);
+	else
+		session_end(s, span_is(data, end_text(END_SHUTDOWN)) ? END_SHUTDOWN : END_OPERATOR, "hangup", NULL);
+}
+
+/* --- states --- */
+
+static void greeting_begin(struct session *s)
+{
+	bool greets = s->setup->greeting_create && !s->setup->resumed;
+
+	s->greeting = greets ? GREETING_DUE : GREETING_OVER;
+	turn_init(&s->turn, s->setup->vad_interrupt, greets && !s->setup->greeting_interruptible);
+}
+
+static void record_came(struct session *s)
+{
+	const struct setup *set = s->setup;
+
+	transcript_setup(&s->script, set);
+	playback_init(&s->play, &s->play_out, s->ops.pool, set->out, set->playout_lead_ms);
+	uplink_format(&s->uplink, set->in, set->uplink_frames);
+	greeting_begin(s);
+	upstream_init(&s->up, set->upstreams_n);
+	s->unused_ms = s->active_ms = session_now(s);
+	session_note(s, s->again ? "call.announced_again" : "call.announced", SPAN_NONE, SPAN_NONE, SPAN_NONE, NULL);
+	if (s->early_end) {
+		session_end(s, s->early_end, "hangup", NULL);
+		return;
+	}
+	model_want(s);
+	if (!s->caller_open) {
+		become(s, SS_WAIT);
+		return;
+	}
+	become(s, SS_TALK);
+	caller_start(s, span_z(s->stream_sid));
+}
+
+static void no_record(struct session *s, struct span why)
+{
+	log_warn("session.no_record", "why=%s", log_q(why));
+	s->close_code = 1011;
+	close_caller(s);
+}
+
+/* The stream of a resumed call may be faster than the store. Its audio waits; there is nothing else to wait for yet. */
+static void load_on(struct session *s, enum session_ev ev, struct span data)
+{
+	switch (ev) {
+	case EV_RECORD:        record_came(s); break;
+	case EV_NO_RECORD:     no_record(s, data); break;
+	case EV_CALLER_START:
+		s->caller_open = span_copy(s->stream_sid, sizeof s->stream_sid, data);
+		uplink_stream(&s->uplink, session_now(s));
+		break;
+	case EV_CALLER_MESSAGE: caller_message(s, data); break;
+	case EV_CALLER_CLOSED: s->caller_open = false; break;
+	case EV_STATUS_FINAL:  s->early_end = END_CALLER_HANGUP; break;
+	case EV_HANGUP:        s->early_end = END_OPERATOR; break;
+	case EV_SHUTDOWN:
+	case EV_DRAIN:         let_go(s); break;
+	case EV_TICK:
+		if (time_is_over(s))
+			no_record(s, SPAN("the store does not answer"));
+		break;
+	default: break;
+	}
+}
+
+static void wait_tick(struct session *s)
+{
+	if (time_is_over(s))
+		session_end(s, END_STREAM_FAILED, "fallback", "no stream came");
+	else if (session_now(s) - s->unused_ms >= MODEL_UNUSED_MS && s->up.state != US_DOWN)
+		model_drop(s);
+	else
+		model_tick(s);
+}
+
+static void wait_on(struct session *s, enum session_ev ev, struct span data)
+{
+	switch (ev) {
+	case EV_CALLER_START:
+		become(s, SS_TALK);
+		caller_start(s, data);
+		break;
+	case EV_ANNOUNCED:
+		s->unused_ms = session_now(s);
+		become(s, SS_WAIT);
+		model_want(s);
+		break;
+	case EV_STREAM_ERROR:
+		session_note(s, "stream.error", SPAN_NONE, SPAN_NONE, data, NULL);
+		break;
+	case EV_SHUTDOWN:
+	case EV_DRAIN:        let_go(s); break;
+	case EV_STATUS_FINAL:
+	case EV_HANGUP:       asked_to_end(s, ev, data); break;
+	case EV_TICK:         wait_tick(s); break;
+	default:              model_event(s, ev, data); break;
+	}
+}
+
+static void stream_error(struct session *s, struct span text)
+{
+	session_note(s, "stream.error", SPAN_NONE, SPAN_NONE, text, NULL);
+	if (s->caller_open)
+		s->ops.close(s->ctx, LEG_CALLER, 1011, SPAN(""));
+	session_lost(s, text);
+}
+
+static void talk_tick(struct session *s)
+{
+	const struct setup *set = s->setup;
+	int64_t now = session_now(s), quiet = s->active_ms > playback_end_ms(&s->play) ? s->active_ms : playback_end_ms(&s->play);
+
+	if (set->max_call_ms > 0 && now - s->connected_ms >= set->max_call_ms) {
+		session_end(s, END_MAX_DURATION, "hangup", NULL);
+	} else if (set->idle_ms > 0 && set->vad && !s->turn.speech && now - quiet >= set->idle_ms) {
+		session_end(s, END_IDLE, "hangup", NULL);
+	} else {
+		model_tick(s);
+		if (s->state == SS_TALK)
+			caller_tick(s);
+	}
+}
+
+static void talk_on(struct session *s, enum session_ev ev, struct span data)
+{
+	switch (ev) {
+	case EV_CALLER_START:                  /* a fresh token took the call over */
+		playback_stream_lost(&s->play);
+		caller_start(s, data);
+		break;
+	case EV_CALLER_MESSAGE:  caller_message(s, data); break;
+	case EV_CALLER_CLOSED:
+		s->caller_open = false;
+		session_lost(s, data.n ? data : SPAN("closed without stop"));
+		break;
+	case EV_CALLER_WRITABLE: caller_pump(s); break;
+	case EV_STREAM_ERROR:    stream_error(s, data); break;
+	case EV_STATUS_FINAL:
+	case EV_HANGUP:
+	case EV_SHUTDOWN:        asked_to_end(s, ev, data); break;
+	case EV_TICK:            talk_tick(s); break;
+	case EV_ANNOUNCED:
+	case EV_DRAIN:           break;        /* a running call finishes */
+	default:                 model_event(s, ev, data); break;
+	}
+}
+
+static void lost_on(struct session *s, enum session_ev ev, struct span data)
+{
+	switch (ev) {
+	case EV_CALLER_START:
+		become(s, SS_TALK);
+		caller_start(s, data);
+		break;
+	case EV_CALLER_CLOSED:   s->caller_open = false; break;
+	case EV_ANNOUNCED:                     /* `continue` connects it again: it has the time of a new call */
+		become(s, SS_LOST);
+		model_want(s);
+		break;
+	case EV_STATUS_FINAL:
+	case EV_HANGUP:          asked_to_end(s, ev, data); break;
+	case EV_SHUTDOWN:
+	case EV_DRAIN:           finish(s, END_SHUTDOWN, "resume", NULL, 1001); break;
+	case EV_TICK:
+		if (time_is_over(s))
+			session_end(s, END_STREAM_FAILED, "fallback", "the stream broke and nobody connected it again");
+		else
+			model_tick(s);
+		break;
+	case EV_STREAM_ERROR:    break;
+	default:                 model_event(s, ev, data); break;
+	}
+}
+
+static void leg_closed(struct session *s, enum session_ev ev)
+{
+	if (ev == EV_CALLER_CLOSED)
+		s->caller_open = false;
+	if (ev == EV_MODEL_CLOSED)
+		s->model_open = false;
+}
+
+static void save_on(struct session *s, enum session_ev ev, struct span data)
+{
+	(void)data;
+	leg_closed(s, ev);
+	if (ev == EV_OUTCOME_SAVED) {
+		close_caller(s);
+	} else if (ev == EV_TICK && time_is_over(s)) {
+		log_error("session.outcome_late", "ms=%d", SAVE_MS);
+		close_caller(s);
+	}
+}
+
+/* A leg is killed 2 s after its close; should one not say so, it is closed again. */
+static void close_on(struct session *s, enum session_ev ev, struct span data)
+{
+	(void)data;
+	leg_closed(s, ev);
+	if (ev == EV_TICK && time_is_over(s)) {
+		become(s, SS_CLOSE);
+		if (s->caller_open)
+			s->ops.close(s->ctx, LEG_CALLER, s->close_code, SPAN(""));
+		if (s->model_open)
+			s->ops.close(s->ctx, LEG_MODEL, 1000, SPAN(""));
+	}
+	gone_if_closed(s);
+}
+
+static void gone_on(struct session *s, enum session_ev ev, struct span data)
+{
+	(void)s;
+	(void)ev;
+	(void)data;
+}
+
+void session_event(struct session *s, enum session_ev ev, struct span data)
+{
+	const struct state *st = &states[s->state];
+
+	if (st->in & BIT(ev))
+		st->on(s, ev, data);
+	else if (s->ignored++ == 0)
+		log_debug("session.ignored", "state=%s event=%s", st->name, ev_names[ev]);
+	model_choked(s);
+}
+
+/* --- life of the struct --- */
+
+static char *reserve_caller(void *ctx, size_t n)
+{
+	struct session *s = ctx;
+
+	return s->ops.reserve(s->ctx, LEG_CALLER, n);
+}
+
+static void commit_caller(void *ctx, size_t n)
+{
+	struct session *s = ctx;
+
+	s->ops.commit(s->ctx, LEG_CALLER, n);
+}
+
+static char *reserve_model(void *ctx, size_t n)
+{
+	struct session *s = ctx;
+
+	return s->ops.reserve(s->ctx, LEG_MODEL, n);
+}
+
+static void commit_model(void *ctx, size_t n)
+{
+	struct session *s = ctx;
+
+	s->ops.commit(s->ctx, LEG_MODEL, n);
+}
+
+static void first_heard(void *ctx, const struct playback_item *it, int64_t at_ms)
+{
+	struct session *s = ctx;
+
+	int64_t ms = at_ms > s->last_word_ms ? at_ms - s->last_word_ms : 0;
+
+	if (s->last_word_ms < 0)
+		return;
+	transcript_latency(&s->script, span_z(it->id), ms);
+	session_observe_ms(s, M_TURN_LATENCY, ms);
+	s->last_word_ms = -1;
+}
+
+static void heard(void *ctx, const struct playback_item *it)
+{
+	struct session *s = ctx;
+
+	transcript_played(&s->script, span_z(it->id), (int64_t)(it->came / AUDIO_BYTES_MS));
+	s->active_ms = session_now(s);
+	if (s->greeting == GREETING_BEGUN && strcmp(it->response, s->greeting_response) == 0)
+		caller_greeting_over(s);
+}
+
+enum err session_new(struct session **out, const struct session_ops *ops, void *ctx, struct span session_id, bool again)
+{
+	struct session *s = fault("session.new") ? NULL : calloc(1, sizeof *s);
+
+	if (!s)
+		return ERR_NOMEM;
+	s->ops = *ops;
+	s->ctx = ctx;
+	s->again = again;
+	s->resume = "";
+	s->last_word_ms = s->vad_silence_ms = -1;
+	s->notes = BUF_BOUND(4096);
+	span_copy(s->session_id, sizeof s->session_id, session_id);
+	s->play_out = (struct playback_out){ reserve_caller, commit_caller, first_heard, heard, s };
+	s->uplink_out = (struct uplink_out){ reserve_model, commit_model, s };
+	transcript_init(&s->script, &s->ops, ctx);
+	playback_init(&s->play, &s->play_out, s->ops.pool, AUDIO_PCMU, 0);
+	uplink_init(&s->uplink, &s->uplink_out, s->ops.pool);
+	s->until_ms = session_now(s) + states[SS_LOAD].limit_ms;
+	ops->load(ctx);
+	*out = s;
+	return ERR_OK;
+}
+
+void session_free(struct session *s)
+{
+	if (!s)
+		return;
+	playback_fini(&s->play);
+	uplink_fini(&s->uplink);
+	transcript_fini(&s->script);
+	stream_parser_fini(&s->sp);
+	realtime_parser_fini(&s->rp);
+	buf_fini(&s->notes);
+	setup_free(s->setup);
+	free(s);
+}
+
+void session_take_setup(struct session *s, struct setup *setup)
+{
+	setup_free(s->setup);
+	s->setup = setup;
+}
+
+void session_view(const struct session *s, struct session_view *out)
+{
+	*out = (struct session_view){
+		.state = states[s->state].name, .resume = s->state == SS_TALK ? "live" : s->resume, .end = s->end, .stream_on = s->state == SS_TALK,
+		.ever_streamed = s->ever_streamed, .call_sid = s->setup ? span_z(s->setup->call_sid) : SPAN_NONE,
+		.stream_sid = s->stream_sid[0] ? span_z(s->stream_sid) : SPAN_NONE,
+	};
+	if ((s->state == SS_LOAD || s->state == SS_WAIT) && !*out->resume)
+		out->resume = "resume";
+}

@@ -1,0 +1,99 @@
+/* session_impl - what the files of the session share; nobody else includes it. */
+#ifndef OFFHOOK_SESSION_IMPL_H
+#define OFFHOOK_SESSION_IMPL_H
+
+#include "media-relay/keypad.h"
+#include "media-relay/metric_list.h"
+#include "media-relay/playback.h"
+#include "media-relay/session.h"
+#include "media-relay/stream.h"
+#include "media-relay/transcript.h"
+#include "media-relay/turn_taking.h"
+#include "media-relay/uplink.h"
+#include "media-relay/upstream.h"
+
+enum session_state { SS_LOAD, SS_WAIT, SS_TALK, SS_LOST, SS_SAVE, SS_CLOSE, SS_GONE, SS_COUNT };
+
+enum greeting { GREETING_DUE, GREETING_ASKED, GREETING_BEGUN, GREETING_OVER };       /* begun: the caller may have heard some of it */
+
+#define MODEL_UNUSED_MS    30000
+#define MALFORMED_MAX      100
+#define MODEL_BAD_IN_A_ROW 10
+
+struct session {
+	struct session_ops ops;
+	void *ctx;
+	char session_id[37];
+	enum session_state state;
+	int64_t until_ms;                  /* of the state; INT64_MAX: none */
+	struct setup *setup;               /* NULL while loading */
+	bool again;
+
+	bool caller_open, model_open, ever_streamed;
+	char stream_sid[64];
+	int64_t stream_ms, connected_ms;   /* this stream, the first one */
+	unsigned bad_caller, bad_model, bad_model_row, unknown_model, ignored;
+	uint32_t bad_kinds;                /* of which a line was logged */
+	struct stream_parser sp;
+	struct realtime_parser rp;
+
+	struct upstream_link up;
+	int64_t unused_ms;                 /* since when the model waits for a stream */
+	bool was_ready, choked;            /* choked: the model's queue was full for a message that may not be lost */
+	unsigned ready_which;
+	enum metric lost_how;
+	unsigned events;                   /* event_ids given */
+	char why[200];                     /* the model's last trouble, for the record */
+
+	struct playback_out play_out;
+	struct playback play;
+	struct uplink_out uplink_out;
+	struct uplink uplink;
+	struct turn_taking turn;
+	struct keypad keypad;
+	struct buf notes;                  /* keypad texts that wait for a model */
+	struct transcript script;
+
+	enum greeting greeting;
+	char greeting_response[TURN_ID];
+	char answer_item[TURN_ID];         /* the last one that audio came for */
+	int64_t last_word_ms;              /* the caller's; -1: answered */
+	int64_t vad_silence_ms;
+	int64_t active_ms;                 /* last sign of a conversation */
+
+	enum end_reason end, early_end;    /* early_end: asked for while loading */
+	const char *resume;
+	uint16_t close_code;
+};
+
+static inline int64_t session_now(const struct session *s) { return s->ops.now_ms(s->ctx); }
+void session_count(struct session *s, enum metric m, uint64_t n);
+void session_observe_ms(struct session *s, enum metric m, int64_t ms);
+void session_note(struct session *s, const char *event, struct span item, struct span response, struct span error, const char *payload, ...)
+	__attribute__((format(printf, 6, 7)));           /* an event of consequence; payload may be NULL */
+void session_save_numbers(struct session *s);
+
+/* session.c: how a call ends */
+void session_end(struct session *s, enum end_reason r, const char *resume, const char *error);
+void session_lost(struct session *s, struct span why);                              /* the stream is gone without `stop` */
+
+/* session_caller.c */
+void caller_start(struct session *s, struct span stream_sid);
+void caller_message(struct session *s, struct span msg);
+void caller_tick(struct session *s);
+void caller_keys_flush(struct session *s);                                          /* what was pressed while there was no model */
+void caller_barge_in(struct session *s, bool by_key);                               /* cuts what is queued or unheard, if there is any */
+void caller_pump(struct session *s);
+void caller_greeting_over(struct session *s);
+
+/* session_model.c */
+void model_want(struct session *s);
+void model_drop(struct session *s);
+void model_event(struct session *s, enum session_ev ev, struct span data);
+void model_tick(struct session *s);
+void model_send(struct session *s, struct span msg);                                /* all of it, or the connection counts as dropped */
+void model_send_buf(struct session *s, struct buf *msg);                            /* and frees it */
+struct span model_event_id(struct session *s, char kind, char room[16]);
+void model_choked(struct session *s);                                               /* after each event: a full queue is a dropped connection */
+
+#endif

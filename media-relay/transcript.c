@@ -1,0 +1,396 @@
+/* transcript - what is kept of a call. */
+#include <stdlib.h>
+
+#include "media-relay/transcript.h"
+
+#define CHARS_PER_SECOND 20              /* nobody speaks faster: words arrive ahead of their audio */
+
+void transcript_init(struct transcript *t, const struct session_ops *ops, void *ctx)
+{
+	memset(t, 0, sizeof *t);
+	t->ops = ops;
+	t->ctx = ctx;
+}
+
+void transcript_setup(struct transcript *t, const struct setup *s)
+{
+	t->keep_turns = s->keep_turns;
+	t->keep_events = s->keep_events;
+	t->transcription = s->transcription;
+	t->turn_seq = s->turn_seq;
+	t->event_seq = s->event_seq;
+	t->turns = s->turns;
+	t->barge_ins = s->barge_ins;
+	t->reconnects = s->reconnects;
+	memcpy(t->usage, s->usage, sizeof t->usage);
+	t->cost = s->cost;
+}
+
+static void release(struct open_turn *o)
+{
+	buf_fini(&o->text);
+	memset(o, 0, sizeof *o);
+}
+
+void transcript_fini(struct transcript *t)
+{
+	for (unsigned i = 0; i < TRANSCRIPT_OPEN; i++)
+		release(&t->open[i]);
+}
+
+/* --- saving --- */
+
+/* Where the caller stopped hearing: in proportion to the audio, back to the last blank. */
+static struct span heard_part(const struct open_turn *o)
+{
+	struct span all = buf_span(&o->text);
+	size_t n = o->came_ms > 0 ? (size_t)((double)all.n * (double)o->heard_ms / (double)o->came_ms) : 0;
+	size_t fast = (size_t)(o->heard_ms * CHARS_PER_SECOND / 1000);
+
+	n = n < fast ? n : fast;
+	if (n >= all.n)
+		return all;
+	while (n && all.p[n] != ' ')
+		n--;
+	return span_trim(span_head(all, n));
+}
+
+static int64_t positive_or_null(int64_t v)
+{
+	return v > 0 ? v : FIELD_NULL_INT;
+}
+
+static void write_turn(struct transcript *t, struct open_turn *o)
+{
+	char *full = o->text.n ? (char *)(uintptr_t)buf_z(&o->text) : NULL, *part = NULL;
+	struct turn u = {
+		.seq = o->seq, .role = o->user ? "user" : "assistant", .text = full, .started_at = o->started_at,
+		.completed_at = positive_or_null(o->completed_at), .interrupted = o->interrupted, .heard_ms = FIELD_NULL_INT,
+		.latency_ms = positive_or_null(o->latency_ms), .item_id = o->item[0] ? o->item : NULL, .response_id = o->response[0] ? o->response : NULL,
+	};
+
+	if (!o->user && o->over)
+		u.heard_ms = o->heard_ms;
+	if (o->interrupted) {
+		part = span_dup(heard_part(o));
+		u.text = part;
+		u.full_text = full && part && strlen(part) < o->text.n ? full : NULL;
+	}
+	t->ops->save_turn(t->ctx, &u);
+	free(part);
+}
+
+static void save(struct transcript *t, struct open_turn *o)
+{
+	if (!o->saved) {
+		o->saved = true;
+		t->turns++;
+	}
+	if (t->keep_turns)
+		write_turn(t, o);
+}
+
+/* An answer is complete when its words are and the caller has heard it or stopped hearing it. */
+static void settle(struct transcript *t, struct open_turn *o)
+{
+	if (o->audio && (o->final || o->over))
+		save(t, o);
+	if (o->final && o->over)
+		release(o);
+}
+
+/* --- the open turns --- */
+
+static struct open_turn *find(struct transcript *t, struct span item, bool user)
+{
+	for (unsigned i = 0; i < TRANSCRIPT_OPEN; i++)
+		if (t->open[i].used && t->open[i].user == user && span_is(item, t->open[i].item))
+			return &t->open[i];
+	return NULL;
+}
+
+/* A place for one more: when there is none, the oldest is kept as it is. */
+static struct open_turn *place(struct transcript *t)
+{
+	struct open_turn *oldest = &t->open[0];
+
+	for (unsigned i = 0; i < TRANSCRIPT_OPEN; i++) {
+		if (!t->open[i].used)
+			return &t->open[i];
+		if (t->open[i].seq < oldest->seq)
+			oldest = &t->open[i];
+	}
+	if (oldest->saved || (oldest->text.n && (oldest->user || oldest->audio)))
+		save(t, oldest);
+	release(oldest);
+	return oldest;
+}
+
+static struct open_turn *begin(struct transcript *t, struct span item, bool user)
+{
+	struct open_turn *o = find(t, item, user);
+
+	if (o)
+		return o;
+	o = place(t);
+	o->used = true;
+	o->user = user;
+	o->seq = t->turn_seq++;
+	o->started_at = t->ops->wall_ms(t->ctx);
+	o->text = BUF_BOUND(TRANSCRIPT_TEXT_MAX);
+	span_copy(o->item, sizeof o->item, item);
+	return o;
+}
+
+/* --- the caller --- */
+
+void transcript_speech(struct transcript *t, struct span item)
+{
+	begin(t, item, true);
+}
+
+void transcript_speech_over(struct transcript *t, struct span item)
+{
+	struct open_turn *o = begin(t, item, true);
+
+	o->completed_at = t->ops->wall_ms(t->ctx);
+	if (t->transcription)
+		return;
+	save(t, o);                                      /* somebody spoke; nobody wrote it down */
+	release(o);
+}
+
+void transcript_heard_delta(struct transcript *t, struct span item, struct span words)
+{
+	buf_add(&begin(t, item, true)->text, words);
+}
+
+static bool is_silence(struct span words)
+{
+	return words.p && span_trim(words).n == 0;
+}
+
+void transcript_heard(struct transcript *t, struct span item, struct span words)
+{
+	struct open_turn *o = begin(t, item, true);
+
+	if (is_silence(words)) {
+		release(o);
+		return;
+	}
+	buf_reset(&o->text);
+	buf_add(&o->text, span_trim(words));
+	if (!o->completed_at)
+		o->completed_at = t->ops->wall_ms(t->ctx);
+	save(t, o);
+	release(o);
+}
+
+void transcript_keys(struct transcript *t, struct span text)
+{
+	struct open_turn *o = begin(t, SPAN(""), true);
+
+	buf_add(&o->text, text);
+	o->completed_at = o->started_at;
+	save(t, o);
+	release(o);
+}
+
+/* --- the agent --- */
+
+static struct open_turn *answer(struct transcript *t, struct span item, struct span response)
+{
+	struct open_turn *o = begin(t, item, false);
+
+	if (!o->response[0])
+		span_copy(o->response, sizeof o->response, response);
+	return o;
+}
+
+void transcript_answer(struct transcript *t, struct span item, struct span response)
+{
+	struct open_turn *o = answer(t, item, response);
+
+	o->audio = true;
+	settle(t, o);
+}
+
+void transcript_words_delta(struct transcript *t, struct span item, struct span response, struct span words)
+{
+	struct open_turn *o = answer(t, item, response);
+
+	if (!o->final)
+		buf_add(&o->text, words);
+}
+
+void transcript_words(struct transcript *t, struct span item, struct span response, struct span words)
+{
+	struct open_turn *o = answer(t, item, response);
+
+	if (words.n) {
+		buf_reset(&o->text);
+		buf_add(&o->text, words);
+	}
+	o->final = true;
+	settle(t, o);
+}
+
+void transcript_latency(struct transcript *t, struct span item, int64_t ms)
+{
+	struct open_turn *o = find(t, item, false);
+
+	if (o)
+		o->latency_ms = ms;
+	if (t->latencies_n < TRANSCRIPT_LATENCIES)
+		t->latencies[t->latencies_n++] = (uint32_t)ms;
+}
+
+static void over(struct transcript *t, struct open_turn *o, int64_t heard_ms, int64_t came_ms)
+{
+	o->over = true;
+	o->heard_ms = heard_ms;
+	o->came_ms = came_ms;
+	o->completed_at = t->ops->wall_ms(t->ctx);
+	settle(t, o);
+}
+
+void transcript_played(struct transcript *t, struct span item, int64_t heard_ms)
+{
+	struct open_turn *o = find(t, item, false);
+
+	if (o)
+		over(t, o, heard_ms, heard_ms);
+}
+
+void transcript_cut(struct transcript *t, struct span item, int64_t heard_ms, int64_t came_ms)
+{
+	struct open_turn *o = find(t, item, false);
+
+	if (!o)
+		return;
+	o->interrupted = true;
+	over(t, o, heard_ms, came_ms);
+}
+
+void transcript_response_over(struct transcript *t, struct span response)
+{
+	for (unsigned i = 0; i < TRANSCRIPT_OPEN; i++) {
+		struct open_turn *o = &t->open[i];
+
+		if (!o->used || o->user || !span_is(response, o->response))
+			continue;
+		o->final = true;
+		if (o->audio)
+			settle(t, o);
+		else
+			release(o);
+	}
+}
+
+void transcript_forget_answers(struct transcript *t)
+{
+	for (unsigned i = 0; i < TRANSCRIPT_OPEN; i++)
+		if (t->open[i].used && !t->open[i].user && !t->open[i].saved)
+			release(&t->open[i]);
+}
+
+void transcript_finish(struct transcript *t)
+{
+	for (unsigned i = 0; i < TRANSCRIPT_OPEN; i++) {
+		struct open_turn *o = &t->open[i];
+
+		if (o->used && (o->saved || (o->text.n && (o->user || o->audio))))
+			save(t, o);
+		release(o);
+	}
+}
+
+/* --- numbers --- */
+
+void transcript_usage(struct transcript *t, struct span model, const int64_t usage[REALTIME_USAGE])
+{
+	int64_t u[USAGE_KINDS] = { 0 };
+
+	memcpy(u, usage, REALTIME_USAGE * sizeof *u);
+	for (unsigned i = 0; i < REALTIME_USAGE; i++)
+		t->usage[i] += u[i];
+	t->cost += price_response(model, u);
+}
+
+void transcript_transcription(struct transcript *t, struct span model, int64_t input, int64_t output, double seconds)
+{
+	t->usage[USAGE_TRANSCRIPTION] += input + output;
+	t->cost += price_transcription(model, input, output, seconds);
+}
+
+struct call_changes call_changes_none(void)
+{
+	struct call_changes c = {
+		.connected_at = FIELD_NULL_INT, .ended_at = FIELD_NULL_INT, .turns = FIELD_NULL_INT, .barge_ins = FIELD_NULL_INT,
+		.reconnects = FIELD_NULL_INT, .latency_p50_ms = FIELD_NULL_INT, .latency_p95_ms = FIELD_NULL_INT,
+		.turn_seq = FIELD_NULL_INT, .event_seq = FIELD_NULL_INT, .greeted = -1, .cost = NAN,
+	};
+
+	for (unsigned i = 0; i < sizeof c.usage / sizeof *c.usage; i++)
+		c.usage[i] = FIELD_NULL_INT;
+	return c;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Nearest rank. */
+static int64_t percentile(const uint32_t *sorted, unsigned n, unsigned percent)
+{
+	return n ? (int64_t)sorted[(n * percent + 99) / 100 - 1] : FIELD_NULL_INT;
+}
+
+void transcript_changes(const struct transcript *t, struct call_changes *c)
+{
+	uint32_t sorted[TRANSCRIPT_LATENCIES];
+
+	memcpy(sorted, t->latencies, t->latencies_n * sizeof *sorted);
+	qsort(sorted, t->latencies_n, sizeof *sorted, by_size);
+	c->turns = t->turns;
+	c->barge_ins = t->barge_ins;
+	c->reconnects = t->reconnects;
+	c->turn_seq = t->turn_seq;
+	c->event_seq = t->event_seq;
+	memcpy(c->usage, t->usage, sizeof c->usage);
+	c->cost = t->cost;
+	c->latency_p50_ms = percentile(sorted, t->latencies_n, 50);
+	c->latency_p95_ms = percentile(sorted, t->latencies_n, 95);
+}
+
+/* --- events --- */
+
+static char *lend(struct span s, struct buf *b)
+{
+	if (!s.p)
+		return NULL;
+	buf_add(b, s);
+	return (char *)(uintptr_t)buf_z(b);
+}
+
+void transcript_event(struct transcript *t, const struct transcript_event *e)
+{
+	struct buf item = BUF_INIT, response = BUF_INIT, role = BUF_INIT, error = BUF_INIT, payload = BUF_INIT;
+	struct event ev = {
+		.seq = t->event_seq, .event_type = (char *)(uintptr_t)e->type, .item_id = lend(e->item, &item), .response_id = lend(e->response, &response),
+		.role = lend(e->role, &role), .error = lend(e->error, &error), .created_at = t->ops->wall_ms(t->ctx), .payload = lend(e->payload, &payload),
+	};
+
+	if (t->keep_events) {
+		t->event_seq++;
+		t->ops->save_event(t->ctx, &ev);
+	}
+	buf_fini(&item);
+	buf_fini(&response);
+	buf_fini(&role);
+	buf_fini(&error);
+	buf_fini(&payload);
+}

@@ -1,0 +1,72 @@
+/*
+ * transcript - what is kept of a call (contract M8): turns of both sides in the order spoken, events of consequence, usage and its price, time to the first
+ * audio of every turn. It only asks the store thread to save; a turn is saved again under its number when more is known of it.
+ * Order: a turn takes its number when its speaker begins; the words may come later.
+ */
+#ifndef OFFHOOK_TRANSCRIPT_H
+#define OFFHOOK_TRANSCRIPT_H
+
+#include "media-relay/session.h"
+#include "media-relay/realtime.h"
+#include "openai/price.h"
+
+#define TRANSCRIPT_OPEN      8           /* turns whose words or whose end are still to come */
+#define TRANSCRIPT_LATENCIES 256
+#define TRANSCRIPT_TEXT_MAX  (64 << 10)
+
+struct open_turn {
+	bool used, user;
+	bool saved;                      /* counted, and in the store */
+	bool audio;                      /* audio of it came: an answer that gave none is no turn */
+	bool final;                      /* the words are complete */
+	bool over;                       /* heard to its end, or cut */
+	bool interrupted;
+	char item[128], response[128];
+	int64_t seq, started_at, completed_at, heard_ms, came_ms, latency_ms;
+	struct buf text;
+};
+
+struct transcript {
+	const struct session_ops *ops;
+	void *ctx;
+	bool keep_turns, keep_events, transcription;
+	struct open_turn open[TRANSCRIPT_OPEN];
+	int64_t turn_seq, event_seq, turns, barge_ins, reconnects, usage[USAGE_KINDS];
+	double cost;
+	uint32_t latencies[TRANSCRIPT_LATENCIES];
+	unsigned latencies_n;
+};
+
+void transcript_init(struct transcript *t, const struct session_ops *ops, void *ctx);
+void transcript_setup(struct transcript *t, const struct setup *s);
+void transcript_fini(struct transcript *t);
+
+/* The caller. */
+void transcript_speech(struct transcript *t, struct span item);
+void transcript_speech_over(struct transcript *t, struct span item);
+void transcript_heard_delta(struct transcript *t, struct span item, struct span words);
+void transcript_heard(struct transcript *t, struct span item, struct span words);      /* final; SPAN_NONE: there will be none */
+void transcript_keys(struct transcript *t, struct span text);
+
+/* The agent. */
+void transcript_answer(struct transcript *t, struct span item, struct span response);  /* its first audio or words came */
+void transcript_words_delta(struct transcript *t, struct span item, struct span response, struct span words);
+void transcript_words(struct transcript *t, struct span item, struct span response, struct span words);
+void transcript_latency(struct transcript *t, struct span item, int64_t ms);
+void transcript_played(struct transcript *t, struct span item, int64_t heard_ms);      /* to its end */
+void transcript_cut(struct transcript *t, struct span item, int64_t heard_ms, int64_t came_ms);
+void transcript_response_over(struct transcript *t, struct span response);             /* no more words of it will come */
+void transcript_forget_answers(struct transcript *t);                                  /* what nobody has heard, and nobody will */
+void transcript_finish(struct transcript *t);                                          /* what is open is saved as it is */
+
+/* Numbers. */
+void transcript_usage(struct transcript *t, struct span model, const int64_t usage[REALTIME_USAGE]);
+void transcript_transcription(struct transcript *t, struct span model, int64_t input, int64_t output, double seconds);
+struct call_changes call_changes_none(void);
+void transcript_changes(const struct transcript *t, struct call_changes *c);
+
+/* Events. Every part may be SPAN_NONE; payload is a JSON object. */
+struct transcript_event { const char *type; struct span item, response, role, error, payload; };
+void transcript_event(struct transcript *t, const struct transcript_event *e);
+
+#endif
