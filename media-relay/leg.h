@@ -16,7 +16,7 @@ char *leg_reserve(struct leg *l, size_t n);
 void leg_commit(struct leg *l, size_t n);
 
 size_t leg_queued(const struct leg *l);              /* bytes not yet accepted by the socket */
-size_t leg_free(const struct leg *l);                /* what leg_reserve can still give */
+size_t leg_room(const struct leg *l);                /* what leg_reserve can still give */
 void leg_pause(struct leg *l, bool on);              /* stop or resume reading from this peer (lws_rx_flow_control) */
 void leg_close(struct leg *l, uint16_t code, struct span reason);    /* after what is queued; killed 2 s later if the peer does not close */
 void leg_kill(struct leg *l);                        /* at once */
