@@ -20,7 +20,7 @@
 #define LOCK_MS    500
 #define WATCH_MS   100
 #define HELPER_MS  2000
-#define HELPER_GAP_MS 1000           /* one helper answers for everybody who got stuck meanwhile */
+#define HELPER_GAP_MS 400            /* one helper answers for everybody who got stuck meanwhile */
 #define OPEN_TRIES 20
 
 /* Stores that were left behind with threads inside: still reachable, never freed. */
