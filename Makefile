@@ -99,6 +99,8 @@ $(O)/unit/%: $(O)/tests/unit/%.o $(TEST_ARCHIVES)
 $(O)/parts/%: $(O)/tests/parts/%.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(link) $(TEST_LIBS)
+# These run the real program.
+$(O)/parts/test_cli $(O)/parts/test_serve: | $(BIN)/offhook
 unit: $(UNIT_BIN)
 parts: $(PARTS_BIN)
 $(O)/fuzz/%: $(O)/tests/fuzz/%.o $(TEST_ARCHIVES)
