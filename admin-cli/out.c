@@ -182,7 +182,8 @@ enum err out_record(struct buf *out, struct json_object *record)
 
 enum err out_json(struct buf *out, struct json_object *o)
 {
-	enum err e = json_write_pretty(out, o);
+	bool empty = json_object_is_type(o, json_type_array) && json_object_array_length(o) == 0;       /* two lines, if it went by json-c */
+	enum err e = empty ? json_write(out, o) : json_write_pretty(out, o);
 
 	buf_addc(out, '\n');
 	return e ? e : out->err;
