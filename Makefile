@@ -12,7 +12,9 @@
 B       ?= build
 VARIANT ?= release
 PREFIX  ?= /usr/local
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 VERSION := $(shell sed -n 's/^\#define OFFHOOK_VERSION "\(.*\)"/\1/p' shared/version.h)
 
 PKGS      := json-c openssl libwebsockets libcmocka
