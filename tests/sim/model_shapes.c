@@ -147,7 +147,9 @@ SHAPE(image_part);
 static const struct shape_variant system_part_v[] = { { "input_text", &text_part } };
 static const struct shape_variant user_part_v[] = { { "input_text", &text_part }, { "input_audio", &audio_part }, { "input_image", &image_part } };
 /* `output_audio` is refused for its missing text, as on the wire. */
-static const struct shape_variant assistant_part_v[] = { { "output_text", &text_part }, { "output_audio", &text_part } };
+static const struct shape_field spoken_part_f[] = { SR("type"), SR("text"), S("transcript"), S("audio") };
+SHAPE(spoken_part);
+static const struct shape_variant assistant_part_v[] = { { "output_text", &text_part }, { "output_audio", &spoken_part } };
 PICK(system_part, "type");
 PICK(user_part, "type");
 PICK(assistant_part, "type");

@@ -1,0 +1,1117 @@
+/* test_sim_protocol - the simulated model keeps the rules of the Realtime API: what it sends when, and what it refuses how.
+ * A session without a network, with a clock of its own. */
+#include "unit.h"
+#include "base/b64.h"
+#include "base/clock.h"
+#include "tests/sim/model.h"
+#include "tests/sim/wav.h"
+
+#define LINES 4000
+
+static struct world {
+	struct model m;
+	struct scenario *sc;
+	struct model_sess *s;
+	char *sent[LINES];
+	size_t n, looked;
+	unsigned close_code;
+	char close_reason[124];
+	bool dropped, held_read, held_write;
+	size_t fragment, waiting;
+} w;
+
+static void w_send(void *conn, struct span bytes, bool binary)
+{
+	(void)conn;
+	(void)binary;
+	assert_true(w.n < LINES);
+	w.sent[w.n++] = span_dup(bytes);
+}
+
+static void w_close(void *conn, unsigned code, struct span reason)
+{
+	(void)conn;
+	w.close_code = code;
+	span_copy(w.close_reason, sizeof w.close_reason, reason);
+}
+
+static void w_drop(void *conn)
+{
+	(void)conn;
+	w.dropped = true;
+}
+
+static void w_hold(void *conn, bool reading, bool writing, int64_t ms)
+{
+	(void)conn;
+	(void)ms;
+	w.held_read = reading;
+	w.held_write = writing;
+}
+
+static void w_fragment(void *conn, size_t bytes)
+{
+	(void)conn;
+	w.fragment = bytes;
+}
+
+static size_t w_backlog(void *conn)
+{
+	(void)conn;
+	return w.waiting;
+}
+
+static const struct model_ops ops = { w_send, w_close, w_drop, w_hold, w_fragment, w_backlog };
+
+static void end(void)
+{
+	model_sess_free(w.s);
+	scenario_free(w.sc);
+	speech_free(w.m.speech);
+	model_stats_fini(&w.m.stats);
+	buf_fini(&w.m.scratch);
+	for (size_t i = 0; i < w.n; i++)
+		free(w.sent[i]);
+	memset(&w, 0, sizeof w);
+	clock_real();
+}
+
+static void begin_as(const char *scenario, const char *model)
+{
+	struct buf why = BUF_INIT;
+
+	memset(&w, 0, sizeof w);
+	clock_set(1000000, 1790000000000);
+	if (scenario_parse(&w.sc, span_z(scenario), &why))
+		fail_msg("%s", buf_z(&why));
+	assert_int_equal(speech_new(&w.m.speech, NULL, &why), ERR_OK);
+	w.m.scenario = w.sc;
+	w.s = model_sess_new(&w.m, &ops, NULL, span_z(model));
+	assert_non_null(w.s);
+	model_sess_open(w.s);
+	buf_fini(&why);
+}
+
+static void begin(const char *scenario)
+{
+	begin_as(scenario, "gpt-realtime-2.1");
+}
+
+static void say(const char *event)            /* apostrophes stand for quotation marks */
+{
+	char *z = span_dup(span_z(event));
+
+	for (char *p = z; *p; p++)
+		*p = *p == '\'' ? '"' : *p;
+	model_sess_message(w.s, span_z(z));
+	free(z);
+}
+
+static void pass(int64_t ms)
+{
+	for (int64_t t = 0; t < ms; t += 10) {
+		clock_move(10);
+		if (!w.s->dead)
+			model_sess_tick(w.s, clock_ms());
+	}
+}
+
+/* The next event sent that is not looked at yet; NULL when there is none. The caller's to put. */
+static struct json_object *next(void)
+{
+	struct json_object *o = NULL;
+
+	if (w.looked == w.n)
+		return NULL;
+	assert_int_equal(json_read(&o, span_z(w.sent[w.looked++])), ERR_OK);
+	return o;
+}
+
+/* Types of all events not looked at yet, repeated ones once, without the common beginnings. */
+static const char *types(void)
+{
+	static char text[4000];
+	static const char *const heads[] = { "response.", "conversation.item.", "input_audio_buffer.", "input_audio_transcription." };
+	struct json_object *o;
+	char last[80] = "";
+	size_t n = 0;
+
+	*text = 0;
+	while ((o = next())) {
+		char type[80];
+		struct span t = json_get_span(o, "type");
+
+		for (size_t i = 0; i < ROWS(heads); i++)
+			if (span_starts(t, span_z(heads[i])))
+				t = span_skip(t, strlen(heads[i]));
+		span_copy(type, sizeof type, t);
+		if (strcmp(type, last) != 0)
+			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", n ? " " : "", type);
+		snprintf(last, sizeof last, "%s", type);
+		json_object_put(o);
+	}
+	return text;
+}
+
+/* The first event of a type among those not looked at yet; what lies before is passed over. */
+static struct json_object *wait_for(const char *type)
+{
+	struct json_object *o;
+
+	while ((o = next())) {
+		if (span_is(json_get_span(o, "type"), type))
+			return o;
+		json_object_put(o);
+	}
+	fail_msg("%s was not sent", type);
+	return NULL;
+}
+
+static void refused(const char *code, const char *param)
+{
+	struct json_object *o = wait_for("error"), *e = json_get(o, "error");
+
+	assert_span(json_get_span(e, "code"), code);
+	if (param)
+		assert_span(json_get_span(e, "param"), param);
+	else
+		assert_null(json_get(e, "param"));
+	json_object_put(o);
+}
+
+#define TURN "'turn_detection':{'type':'server_vad','threshold':0.5,'prefix_padding_ms':300,'silence_duration_ms':500,'create_response':true,'interrupt_response':true}"
+#define UPDATE(more) "{'type':'session.update','event_id':'cfg','session':{'type':'realtime','audio':{'input':{'format':{'type':'audio/pcmu'}," \
+		     "'transcription':{'model':'gpt-4o-mini-transcribe'}," TURN "},'output':{'format':{'type':'audio/pcmu'},'voice':'marin'}}" more "}}"
+#define MANUAL "{'type':'session.update','session':{'type':'realtime','audio':{'input':{'format':{'type':'audio/pcmu'},'turn_detection':null}," \
+	       "'output':{'format':{'type':'audio/pcmu'}}}}}"
+
+static void configured(const char *scenario)
+{
+	begin(scenario);
+	say(UPDATE(""));
+	assert_string_equal(types(), "session.created session.updated");
+}
+
+/* 20-ms frames of a tone or of silence, in real time. */
+static void hear(bool loud, unsigned ms)
+{
+	uint8_t frame[160];
+	char event[400];
+
+	for (size_t i = 0; i < sizeof frame; i++)
+		frame[i] = loud ? wav_mulaw(i / 4 % 2 ? 6000 : -6000) : 0xFF;
+	for (unsigned t = 0; t < ms && !w.s->dead; t += 20) {
+		int n = snprintf(event, sizeof event, "{\"type\":\"input_audio_buffer.append\",\"audio\":\"");
+
+		b64_encode(event + n, frame, sizeof frame);
+		strcpy(event + n + B64_ENCODED(sizeof frame), "\"}");
+		model_sess_message(w.s, span_z(event));
+		pass(20);
+	}
+}
+
+#define TALK "{'turns':[{'user':'One','say':'The first answer.'},{'user':'Two','say':'The second answer, which is longer than the first.'}]}"
+static char talk[400];                        /* TALK with real quotation marks */
+
+static const char *json(const char *text)
+{
+	static char out[2000];
+
+	snprintf(out, sizeof out, "%s", text);
+	for (char *p = out; *p; p++)
+		*p = *p == '\'' ? '"' : *p;
+	return out;
+}
+
+/* --- configuration --- */
+
+static void a_session_begins_with_the_defaults(void **state)
+{
+	struct json_object *o;
+	int64_t expires = 0;
+
+	(void)state;
+	begin("{}");
+	o = wait_for("session.created");
+	assert_span(json_get_span(json_path(o, "session.audio.input.format"), "type"), "audio/pcm");
+	assert_span(json_get_span(json_path(o, "session.audio.output.format"), "type"), "audio/pcm");
+	assert_span(json_get_span(json_path(o, "session.audio.output"), "voice"), "marin");
+	assert_true(json_get_int(json_get(o, "session"), "expires_at", &expires));
+	assert_int_equal(expires, 1790000000 + 3600);
+	json_object_put(o);
+	end();
+}
+
+static void an_update_answers_with_all_of_it(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	begin("{}");
+	say(UPDATE(",'instructions':'Be kind.','max_output_tokens':200"));
+	o = wait_for("session.updated");
+	assert_span(json_get_span(json_path(o, "session.audio.input.format"), "type"), "audio/pcmu");
+	assert_null(json_path(o, "session.audio.input.format.rate"));
+	assert_span(json_get_span(json_get(o, "session"), "instructions"), "Be kind.");
+	assert_span(json_get_span(json_get(o, "session"), "tool_choice"), "auto");
+	assert_true(json_object_object_get_ex(json_path(o, "session.audio.input.transcription"), "language", NULL));
+	json_object_put(o);
+	say("{'type':'session.update','session':{'type':'realtime','audio':{'input':{'transcription':null}}}}");
+	o = wait_for("session.updated");
+	assert_null(json_path(o, "session.audio.input.transcription"));
+	assert_span(json_get_span(json_path(o, "session.audio.input.format"), "type"), "audio/pcmu");
+	assert_span(json_get_span(json_get(o, "session"), "instructions"), "Be kind.");
+	json_object_put(o);
+	end();
+}
+
+static void faulty_updates_change_nothing(void **state)
+{
+	static const struct {
+		const char *session, *code, *param;
+	} rows[] = {
+		{ "{'voice':'alloy'}", "missing_required_parameter", "session.type" },
+		{ "{'type':'realtime','voice':'alloy'}", "unknown_parameter", "session.voice" },
+		{ "{'type':'realtime','temperature':0.8}", "unknown_parameter", "session.temperature" },
+		{ "{'type':'realtime','modalities':['text','audio']}", "unknown_parameter", "session.modalities" },
+		{ "{'type':'realtime','output_modalities':['text','audio']}", "invalid_value", "session.output_modalities" },
+		{ "{'type':'realtime','output_modalities':['video']}", "invalid_value", "session.output_modalities[0]" },
+		{ "{'type':'beta'}", "invalid_value", "session.type" },
+		{ "{'type':'transcription'}", "invalid_value", "session.type" },
+		{ "{'type':'realtime','model':'gpt-realtime'}", "invalid_value", "session.model" },
+		{ "{'type':'realtime','instructions':null}", "invalid_type", "session.instructions" },
+		{ "{'type':'realtime','instructions':7}", "invalid_type", "session.instructions" },
+		{ "{'type':'realtime','max_output_tokens':0}", "invalid_value", "session.max_output_tokens" },
+		{ "{'type':'realtime','max_output_tokens':4097}", "invalid_value", "session.max_output_tokens" },
+		{ "{'type':'realtime','max_output_tokens':'many'}", "invalid_value", "session.max_output_tokens" },
+		{ "{'type':'realtime','audio':{'input':{'format':'g711_ulaw'}}}", "invalid_type", "session.audio.input.format" },
+		{ "{'type':'realtime','audio':{'input':{'format':{'type':'g711_ulaw'}}}}", "invalid_value", "session.audio.input.format.type" },
+		{ "{'type':'realtime','audio':{'output':{'format':{'type':'audio/pcm'}}}}", "missing_required_parameter", "session.audio.output.format.rate" },
+		{ "{'type':'realtime','audio':{'output':{'format':{'type':'audio/pcm','rate':16000}}}}", "invalid_value", "session.audio.output.format.rate" },
+		{ "{'type':'realtime','audio':{'output':{'format':{'type':'audio/pcmu','rate':8000}}}}", "unknown_parameter", "session.audio.output.format.rate" },
+		{ "{'type':'realtime','audio':{'input':{'turn_detection':{'type':'none'}}}}", "invalid_value", "session.audio.input.turn_detection.type" },
+		{ "{'type':'realtime','audio':{'input':{'turn_detection':{'type':'server_vad','threshold':1.5}}}}", "invalid_value",
+		  "session.audio.input.turn_detection.threshold" },
+		{ "{'type':'realtime','audio':{'input':{'turn_detection':{'type':'server_vad','create_response':null}}}}", "invalid_type",
+		  "session.audio.input.turn_detection.create_response" },
+		{ "{'type':'realtime','audio':{'input':{'turn_detection':{'type':'server_vad','idle_timeout_ms':4000}}}}", "invalid_value",
+		  "session.audio.input.turn_detection.idle_timeout_ms" },
+		{ "{'type':'realtime','audio':{'input':{'turn_detection':{'type':'semantic_vad','silence_duration_ms':500}}}}", "unknown_parameter",
+		  "session.audio.input.turn_detection.silence_duration_ms" },
+		{ "{'type':'realtime','audio':{'input':{'noise_reduction':{'type':'none'}}}}", "invalid_value", "session.audio.input.noise_reduction.type" },
+		{ "{'type':'realtime','audio':{'output':{'speed':2}}}", "invalid_value", "session.audio.output.speed" },
+		{ "{'type':'realtime','tools':[{'type':'function','function':{'name':'x'}}]}", "unknown_parameter", "session.tools[0].function" },
+		{ "{'type':'realtime','tools':[{'type':'function','name':'a','parameters':{}},{'type':'function','name':'b','meta':1}]}", "unknown_parameter",
+		  "session.tools[1].meta" },
+		{ "{'type':'realtime','tools':[{'type':'mcp','server_label':'crm'}]}", "missing_required_parameter", "session.tools[0].server_url" },
+		{ "{'type':'realtime','tool_choice':'maybe'}", "invalid_value", "session.tool_choice" },
+		{ "{'type':'realtime','truncation':{'type':'retention_ratio','retention_ratio':2}}", "invalid_value", "session.truncation.retention_ratio" },
+	};
+	struct buf before = BUF_INIT, after = BUF_INIT;
+	char event[1000];
+
+	(void)state;
+	configured("{}");
+	json_write(&before, w.s->cfg);
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		snprintf(event, sizeof event, "{'type':'session.update','event_id':'e%zu','session':%s}", i, rows[i].session);
+		say(event);
+		refused(rows[i].code, rows[i].param);
+	}
+	json_write(&after, w.s->cfg);
+	assert_string_equal(buf_z(&before), buf_z(&after));
+	assert_int_equal(w.m.stats.violations, ROWS(rows));
+	assert_int_equal(w.m.stats.updates, 1);
+	buf_fini(&before);
+	buf_fini(&after);
+	end();
+}
+
+static void reasoning_belongs_to_the_second_generation(void **state)
+{
+	static const char update[] = "{'type':'session.update','session':{'type':'realtime','reasoning':{'effort':'low'}}}";
+
+	(void)state;
+	begin("{}");
+	say(update);
+	json_object_put(wait_for("session.updated"));
+	end();
+	begin_as("{}", "gpt-realtime-1.5");
+	say(update);
+	refused("unknown_parameter", "session.reasoning");
+	end();
+}
+
+static void faulty_events_are_refused(void **state)
+{
+	static const struct {
+		const char *event, *code, *param;
+	} rows[] = {
+		{ "{'type':'session.close'}", "invalid_value", "type" },
+		{ "{'event_id':'x'}", "missing_required_parameter", "type" },
+		{ "{'type':7}", "missing_required_parameter", "type" },
+		{ "{'type':'input_audio_buffer.append'}", "missing_required_parameter", "audio" },
+		{ "{'type':'input_audio_buffer.append','audio':''}", "invalid_value", "audio" },
+		{ "{'type':'input_audio_buffer.append','audio':'A'}", "invalid_value", "audio" },
+		{ "{'type':'input_audio_buffer.append','audio':'AAA'}", "invalid_value", "audio" },
+		{ "{'type':'input_audio_buffer.append','audio':'AA-_'}", "invalid_value", "audio" },
+		{ "{'type':'input_audio_buffer.append','audio':'AAAA ' }", "invalid_value", "audio" },
+		{ "{'type':'input_audio_buffer.append','audio':'AAAA','streamSid':'MZ'}", "unknown_parameter", "streamSid" },
+		{ "{'type':'response.create','response':{'modalities':['audio']}}", "unknown_parameter", "response.modalities" },
+		{ "{'type':'response.create','response':{'conversation':'some'}}", "invalid_value", "response.conversation" },
+		{ "{'type':'response.create','response':{'metadata':{'a':1}}}", "invalid_type", "response.metadata.a" },
+		{ "{'type':'response.create','response':{'input':[{'type':'item_reference','id':'item_none'}]}}", "invalid_value", "response.input" },
+		{ "{'type':'conversation.item.truncate','item_id':'x','content_index':0,'audio_end_ms':1.5}", "invalid_type", "audio_end_ms" },
+		{ "{'type':'conversation.item.truncate','item_id':'x','content_index':0,'audio_end_ms':-1}", "invalid_value", "audio_end_ms" },
+		{ "{'type':'conversation.item.truncate','item_id':'x','content_index':0}", "missing_required_parameter", "audio_end_ms" },
+		{ "{'type':'conversation.item.truncate','item_id':'x','content_index':0,'audio_end_ms':5}", "item_truncate_invalid_item_id", "item_id" },
+		{ "{'type':'conversation.item.delete','item_id':'x'}", "item_delete_invalid_item_id", "item_id" },
+		{ "{'type':'conversation.item.retrieve','item_id':'x'}", "item_retrieve_invalid_item_id", "item_id" },
+		{ "{'type':'response.cancel'}", "response_cancel_not_active", NULL },
+		{ "{'type':'input_audio_buffer.commit'}", "input_audio_buffer_commit_empty", NULL },
+		{ "[]", "invalid_json", NULL },
+		{ "{", "invalid_json", NULL },
+	};
+
+	(void)state;
+	configured("{}");
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		say(rows[i].event);
+		refused(rows[i].code, rows[i].param);
+	}
+	model_sess_binary(w.s);
+	refused("invalid_event", NULL);
+	end();
+}
+
+static void an_error_names_the_event_it_answers(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	configured("{}");
+	say("{'type':'response.cancel','event_id':'c-50'}");
+	o = wait_for("error");
+	assert_span(json_get_span(json_get(o, "error"), "event_id"), "c-50");
+	assert_span(json_get_span(json_get(o, "error"), "message"), "Cancellation failed: no active response found");
+	json_object_put(o);
+	end();
+}
+
+/* --- responses --- */
+
+static void a_greeting_is_said_word_for_word(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	configured("{}");
+	say("{'type':'response.create','response':{'instructions':'Say exactly: \\\"Good morning.\\\"','metadata':{'purpose':'greeting'}}}");
+	pass(3000);
+	o = wait_for("response.created");
+	assert_span(json_get_span(json_path(o, "response.metadata"), "purpose"), "greeting");
+	json_object_put(o);
+	o = wait_for("response.output_audio_transcript.done");
+	assert_span(json_get_span(o, "transcript"), "Good morning.");
+	json_object_put(o);
+	o = wait_for("response.done");
+	assert_span(json_get_span(json_get(o, "response"), "status"), "completed");
+	assert_span(json_get_span(json_path(o, "response.metadata"), "purpose"), "greeting");
+	json_object_put(o);
+	end();
+}
+
+static void a_response_comes_in_order(void **state)
+{
+	const char *said;
+
+	(void)state;
+	configured("{}");
+	say("{'type':'response.create'}");
+	assert_string_equal(types(), "created");
+	pass(240);
+	assert_string_equal(types(), "");
+	pass(250);
+	said = types();
+	assert_true(span_starts(span_z(said), SPAN("output_item.added added content_part.added output_audio_transcript.delta output_audio.delta")));
+	pass(3000);
+	said = types();
+	assert_true(span_starts(span_z(strstr(said, "output_audio.done")), SPAN("output_audio.done output_audio_transcript.done content_part.done done "
+										"output_item.done done rate_limits.updated")));
+	end();
+}
+
+static void audio_comes_faster_than_it_plays(void **state)
+{
+	struct json_object *o;
+	size_t bytes = 0, deltas = 0;
+
+	(void)state;
+	configured("{\"greeting\":\"This sentence takes quite a while to say, as everybody can hear, and so it is worth measuring.\"}");
+	say("{'type':'response.create'}");
+	pass(250 + 500);
+	while ((o = next())) {
+		if (span_is(json_get_span(o, "type"), "response.output_audio.delta")) {
+			struct span d = json_get_span(o, "delta");
+
+			bytes += B64_DECODED_MAX(d.n);
+			deltas++;
+		}
+		json_object_put(o);
+	}
+	assert_in_range(deltas, 9, 12);
+	assert_in_range(bytes, 18000, 24100);
+	end();
+}
+
+static void usage_counts_what_was_said(void **state)
+{
+	struct json_object *o;
+	int64_t audio = 0, total = 0, in = 0, out = 0;
+
+	(void)state;
+	configured("{}");
+	say("{'type':'response.create'}");
+	pass(4000);
+	o = wait_for("response.done");
+	assert_true(json_get_int(json_path(o, "response.usage.output_token_details"), "audio_tokens", &audio));
+	assert_true(json_get_int(json_path(o, "response.usage"), "total_tokens", &total));
+	assert_true(json_get_int(json_path(o, "response.usage"), "input_tokens", &in));
+	assert_true(json_get_int(json_path(o, "response.usage"), "output_tokens", &out));
+	assert_int_equal(total, in + out);
+	assert_int_equal(audio, w.m.stats.audio_bytes_out / 8 / 50);
+	json_object_put(o);
+	end();
+}
+
+static void one_answer_at_a_time(void **state)
+{
+	(void)state;
+	configured("{}");
+	say("{'type':'response.create'}");
+	say("{'type':'response.create','event_id':'second'}");
+	refused("conversation_already_has_active_response", NULL);
+	assert_int_equal(w.m.stats.violations, 0);
+	say("{'type':'response.create','response':{'conversation':'none','instructions':'Say \\\"One moment.\\\"'}}");
+	pass(4000);
+	assert_int_equal(w.m.stats.responses_completed, 2);
+	end();
+}
+
+static void an_answer_aside_leaves_no_trace(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	configured("{}");
+	say("{'type':'response.create','response':{'conversation':'none','output_modalities':['text'],'input':[]}}");
+	pass(3000);
+	o = wait_for("response.done");
+	assert_null(json_path(o, "response.conversation_id"));
+	assert_span(json_span(json_object_array_get_idx(json_path(o, "response.output_modalities"), 0)), "text");
+	json_object_put(o);
+	assert_null(w.s->first);
+	end();
+}
+
+static void a_cancel_ends_what_was_begun(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	configured("{}");
+	say("{'type':'response.create'}");
+	pass(400);
+	types();
+	say("{'type':'response.cancel'}");
+	o = wait_for("response.output_audio.done");
+	json_object_put(o);
+	o = wait_for("response.output_item.done");
+	assert_span(json_get_span(json_get(o, "item"), "status"), "incomplete");
+	json_object_put(o);
+	o = wait_for("response.done");
+	assert_span(json_get_span(json_get(o, "response"), "status"), "cancelled");
+	assert_span(json_get_span(json_path(o, "response.status_details"), "reason"), "client_cancelled");
+	json_object_put(o);
+	pass(1000);
+	assert_string_equal(types(), "rate_limits.updated");
+	end();
+}
+
+static void the_limit_of_tokens_cuts_the_answer(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	configured("{}");
+	say("{'type':'response.create','response':{'max_output_tokens':10}}");
+	pass(3000);
+	o = wait_for("response.done");
+	assert_span(json_get_span(json_get(o, "response"), "status"), "incomplete");
+	assert_span(json_get_span(json_path(o, "response.status_details"), "reason"), "max_output_tokens");
+	json_object_put(o);
+	assert_int_equal(w.m.stats.audio_bytes_out, 10 * 50 * 8);
+	end();
+}
+
+static void a_client_that_does_not_read_is_not_buried(void **state)
+{
+	(void)state;
+	configured("{}");
+	say("{'type':'response.create'}");
+	w.waiting = (size_t)2 << 20;
+	pass(3000);
+	assert_string_equal(types(), "created");
+	w.waiting = 0;
+	pass(3000);
+	assert_int_equal(w.m.stats.responses_completed, 1);
+	end();
+}
+
+static void the_voice_is_fixed_by_the_first_audio(void **state)
+{
+	(void)state;
+	configured("{}");
+	say("{'type':'response.create'}");
+	pass(3000);
+	types();
+	say(UPDATE(""));
+	refused("cannot_update_voice", "session.audio.output.voice");
+	say(MANUAL);
+	assert_string_equal(types(), "session.updated");
+	end();
+}
+
+/* --- turns --- */
+
+static void a_spoken_turn_is_answered(void **state)
+{
+	struct json_object *o;
+	int64_t start = 0, stop = 0;
+
+	(void)state;
+	configured(talk);
+	hear(false, 1000);
+	hear(true, 1000);
+	hear(false, 600);
+	o = wait_for("input_audio_buffer.speech_started");
+	assert_true(json_get_int(o, "audio_start_ms", &start));
+	json_object_put(o);
+	o = wait_for("input_audio_buffer.speech_stopped");
+	assert_true(json_get_int(o, "audio_end_ms", &stop));
+	json_object_put(o);
+	assert_int_equal(start, 700);
+	assert_int_equal(stop, 2500);
+	assert_true(strncmp(types(), "committed added done created", 28) == 0);
+	hear(false, 2500);
+	o = wait_for("conversation.item.input_audio_transcription.completed");
+	assert_span(json_get_span(o, "transcript"), "One");
+	json_object_put(o);
+	o = wait_for("response.done");
+	json_object_put(o);
+	assert_int_equal(w.m.stats.violations, 0);
+	end();
+}
+
+static void the_transcript_comes_in_pieces_and_then_whole(void **state)
+{
+	(void)state;
+	configured(talk);
+	hear(true, 500);
+	hear(false, 480);
+	types();
+	hear(false, 20);
+	pass(370);
+	assert_null(strstr(types(), "completed"));
+	pass(20);
+	assert_non_null(strstr(types(), "delta completed"));
+	end();
+}
+
+static void speech_interrupts_the_answer(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	configured(talk);
+	say("{'type':'response.create'}");
+	pass(500);
+	types();
+	hear(true, 60);
+	o = wait_for("input_audio_buffer.speech_started");
+	json_object_put(o);
+	o = wait_for("response.done");
+	assert_span(json_get_span(json_get(o, "response"), "status"), "cancelled");
+	assert_span(json_get_span(json_path(o, "response.status_details"), "reason"), "turn_detected");
+	json_object_put(o);
+	say("{'type':'response.cancel'}");
+	refused("response_cancel_not_active", NULL);
+	end();
+}
+
+static void speech_leaves_the_answer_when_told_so(void **state)
+{
+	(void)state;
+	begin(talk);
+	say("{'type':'session.update','session':{'type':'realtime','audio':{'input':{'format':{'type':'audio/pcmu'},'turn_detection':{'type':'server_vad',"
+	    "'create_response':false,'interrupt_response':false}},'output':{'format':{'type':'audio/pcmu'}}}}}");
+	say("{'type':'response.create'}");
+	hear(true, 1000);
+	hear(false, 3000);
+	assert_int_equal(w.m.stats.speech_started, 1);
+	assert_int_equal(w.m.stats.responses_completed, 1);
+	assert_int_equal(w.m.stats.responses, 1);
+	end();
+}
+
+static void turns_by_hand_are_committed_by_the_client(void **state)
+{
+	(void)state;
+	begin(talk);
+	say(MANUAL);
+	types();
+	hear(true, 80);
+	say("{'type':'input_audio_buffer.commit'}");
+	refused("input_audio_buffer_commit_empty", NULL);
+	hear(true, 20);
+	say("{'type':'input_audio_buffer.commit'}");
+	assert_string_equal(types(), "committed added done");
+	say("{'type':'response.create'}");
+	pass(3000);
+	assert_non_null(strstr(types(), "created output_item.added"));
+	hear(true, 200);
+	say("{'type':'input_audio_buffer.clear'}");
+	assert_string_equal(types(), "cleared");
+	say("{'type':'input_audio_buffer.commit'}");
+	refused("input_audio_buffer_commit_empty", NULL);
+	end();
+}
+
+static void a_silent_caller_is_asked(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	begin("{}");
+	say("{'type':'session.update','session':{'type':'realtime','audio':{'input':{'format':{'type':'audio/pcmu'},'turn_detection':{'type':'server_vad',"
+	    "'idle_timeout_ms':5000}},'output':{'format':{'type':'audio/pcmu'}}}}}");
+	say("{'type':'response.create'}");
+	hear(false, 6500);
+	assert_null(strstr(types(), "timeout_triggered"));
+	hear(false, 1500);
+	o = wait_for("input_audio_buffer.timeout_triggered");
+	json_object_put(o);
+	o = wait_for("response.output_audio_transcript.done");
+	assert_span(json_get_span(o, "transcript"), "Are you still there?");
+	json_object_put(o);
+	end();
+}
+
+/* --- items --- */
+
+static char last_item[MODEL_ID];
+
+static void greeted(void)
+{
+	struct json_object *o;
+
+	configured(talk);
+	say("{'type':'response.create'}");
+	pass(4000);
+	o = wait_for("response.output_item.done");
+	span_copy(last_item, sizeof last_item, json_get_span(json_get(o, "item"), "id"));
+	json_object_put(o);
+	types();
+}
+
+static void truncate_at(const char *id, int64_t ms)
+{
+	char event[300];
+
+	snprintf(event, sizeof event, "{'type':'conversation.item.truncate','item_id':'%s','content_index':0,'audio_end_ms':%lld}", id, (long long)ms);
+	say(event);
+}
+
+static void an_answer_is_truncated_within_its_length(void **state)
+{
+	struct json_object *o;
+	int64_t ms;
+
+	(void)state;
+	greeted();
+	ms = (int64_t)w.m.stats.audio_bytes_out / 8;
+	truncate_at(last_item, ms + 1);
+	o = wait_for("error");
+	assert_non_null(strstr(json_get_span(json_get(o, "error"), "message").p, "is already shorter than"));
+	json_object_put(o);
+	truncate_at(last_item, 700);
+	assert_string_equal(types(), "truncated");
+	truncate_at(last_item, 701);
+	refused("invalid_value", "audio_end_ms");
+	truncate_at(last_item, 0);
+	assert_string_equal(types(), "truncated");
+	assert_int_equal(w.m.stats.n_cuts, 2);
+	assert_int_equal(w.m.stats.cuts[0].audio_end_ms, 700);
+	assert_int_equal(w.m.stats.cuts[0].audio_ms, ms);
+	end();
+}
+
+static void only_answers_can_be_truncated(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	configured("{}");
+	say("{'type':'conversation.item.create','item':{'id':'u1','type':'message','role':'user','content':[{'type':'input_text','text':'Hi'}]}}");
+	types();
+	truncate_at("u1", 1);
+	o = wait_for("error");
+	assert_span(json_get_span(json_get(o, "error"), "message"), "Only model output audio messages can be truncated");
+	json_object_put(o);
+	end();
+}
+
+static void items_are_placed_retrieved_and_deleted(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	greeted();
+	say("{'type':'conversation.item.create','previous_item_id':'root','item':{'id':'sys','type':'message','role':'system','content':[{'type':'input_text','text':'Context.'}]}}");
+	o = wait_for("conversation.item.added");
+	assert_null(json_get(o, "previous_item_id"));
+	json_object_put(o);
+	say("{'type':'conversation.item.create','previous_item_id':'sys','item':{'id':'two','type':'message','role':'assistant','content':[{'type':'output_text','text':'Yes.'}]}}");
+	o = wait_for("conversation.item.added");
+	assert_span(json_get_span(o, "previous_item_id"), "sys");
+	json_object_put(o);
+	assert_string_equal(w.s->first->next->id, "two");
+	say("{'type':'conversation.item.create','previous_item_id':'none','item':{'type':'message','role':'user','content':[{'type':'input_text','text':'x'}]}}");
+	refused("invalid_value", "previous_item_id");
+	say("{'type':'conversation.item.create','item':{'id':'two','type':'message','role':'user','content':[{'type':'input_text','text':'x'}]}}");
+	refused("invalid_value", "item.id");
+	say("{'type':'conversation.item.create','item':{'type':'message','role':'assistant','content':[{'type':'output_audio','transcript':'x'}]}}");
+	refused("missing_required_parameter", "item.content[0].text");
+	say("{'type':'conversation.item.delete','item_id':'two'}");
+	assert_string_equal(types(), "deleted");
+	assert_null(item_find(w.s, SPAN("two")));
+	say("{'type':'conversation.item.retrieve','item_id':'sys'}");
+	assert_string_equal(types(), "retrieved");
+	end();
+}
+
+static void a_retrieved_answer_carries_its_audio(void **state)
+{
+	struct json_object *o;
+	char event[200];
+	struct span audio;
+
+	(void)state;
+	greeted();
+	snprintf(event, sizeof event, "{'type':'conversation.item.retrieve','item_id':'%s'}", last_item);
+	say(event);
+	o = wait_for("conversation.item.retrieved");
+	audio = json_get_span(json_object_array_get_idx(json_path(o, "item.content"), 0), "audio");
+	assert_int_equal(audio.n, B64_ENCODED(w.m.stats.audio_bytes_out));
+	json_object_put(o);
+	end();
+}
+
+/* --- function calls --- */
+
+static void function_calls_wait_for_their_results(void **state)
+{
+	struct json_object *o;
+	char call[MODEL_ID], event[300];
+
+	(void)state;
+	configured(json("{'turns':[{'user':'When?','replies':[{'commentary':'Let me look.','calls':[{'name':'lookup','arguments':{'day':'Thursday'}}]},"
+			"{'say':'At nine.'}]}]}"));
+	hear(true, 500);
+	hear(false, 3000);
+	o = wait_for("response.output_audio_transcript.done");
+	assert_span(json_get_span(o, "transcript"), "Let me look.");
+	json_object_put(o);
+	o = wait_for("response.function_call_arguments.done");
+	assert_span(json_get_span(o, "name"), "lookup");
+	assert_span(json_get_span(o, "arguments"), "{\"day\":\"Thursday\"}");
+	span_copy(call, sizeof call, json_get_span(o, "call_id"));
+	json_object_put(o);
+	o = wait_for("response.done");
+	assert_span(json_get_span(json_get(o, "response"), "status"), "completed");
+	json_object_put(o);
+	pass(3000);
+	types();
+	say("{'type':'conversation.item.create','item':{'type':'function_call_output','call_id':'call_unknown','output':'x'}}");
+	refused("invalid_tool_call_id", "item.call_id");
+	snprintf(event, sizeof event, "{'type':'conversation.item.create','item':{'type':'function_call_output','call_id':'%s','output':'nine'}}", call);
+	say(event);
+	assert_string_equal(types(), "added done");
+	pass(1000);
+	assert_string_equal(types(), "");
+	say("{'type':'response.create'}");
+	pass(3000);
+	o = wait_for("response.output_audio_transcript.done");
+	assert_span(json_get_span(o, "transcript"), "At nine.");
+	json_object_put(o);
+	assert_int_equal(w.m.stats.function_outputs, 1);
+	end();
+}
+
+static void keys_are_read_back(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	configured("{}");
+	say("{'type':'conversation.item.create','item':{'type':'message','role':'user','content':[{'type':'input_text','text':'[keypad: 123]'}]}}");
+	say("{'type':'response.create'}");
+	pass(3000);
+	o = wait_for("response.output_audio_transcript.done");
+	assert_span(json_get_span(o, "transcript"), "You pressed 1 2 3.");
+	json_object_put(o);
+	end();
+}
+
+/* --- scripted ends and faults --- */
+
+static void responses_end_as_scripted(void **state)
+{
+	static const struct {
+		const char *reply, *status, *path, *word;
+		size_t audio_ms;
+	} rows[] = {
+		{ "'end':'failed'", "failed", "type", "failed", 0 },
+		{ "'say':'A sentence that breaks off.','end':'failed','stop_ms':400,'code':'rate_limit_exceeded'", "failed", "type", "failed", 400 },
+		{ "'end':'empty'", "completed", NULL, NULL, 0 },
+		{ "'say':'A sentence that breaks off.','end':'incomplete','stop_ms':300,'code':'content_filter'", "incomplete", "reason", "content_filter", 300 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char scenario[400];
+		struct json_object *o;
+
+		snprintf(scenario, sizeof scenario, "{'turns':[{%s}]}", rows[i].reply);
+		configured(json(scenario));
+		hear(true, 300);
+		hear(false, 3000);
+		o = wait_for("response.done");
+		assert_span(json_get_span(json_get(o, "response"), "status"), rows[i].status);
+		if (rows[i].path)
+			assert_span(json_get_span(json_path(o, "response.status_details"), rows[i].path), rows[i].word);
+		json_object_put(o);
+		assert_int_equal(w.m.stats.audio_bytes_out, rows[i].audio_ms * 8);
+		end();
+	}
+}
+
+static void faults_happen_where_they_are_told(void **state)
+{
+	(void)state;
+	begin(json("{'faults':[{'at':'session.update','do':'ignore'}]}"));
+	say(UPDATE(""));
+	assert_string_equal(types(), "session.created");
+	say(UPDATE(""));
+	assert_string_equal(types(), "session.updated");
+	end();
+
+	begin(json("{'faults':[{'at':'session.update','do':'refuse','code':'invalid_value','param':'session.audio'}]}"));
+	say(UPDATE(""));
+	refused("invalid_value", "session.audio");
+	end();
+
+	begin(json("{'faults':[{'at':'session.updated','nth':2,'do':'close','close':1001,'message':'bye'}]}"));
+	say(UPDATE(""));
+	assert_int_equal(w.close_code, 0);
+	say(UPDATE(""));
+	assert_int_equal(w.close_code, 1001);
+	assert_string_equal(w.close_reason, "bye");
+	end();
+
+	begin(json("{'faults':[{'at':'response.output_audio.delta','nth':3,'do':'drop'}]}"));
+	say(UPDATE(""));
+	say("{'type':'response.create'}");
+	pass(2000);
+	assert_true(w.dropped);
+	assert_int_equal(w.m.stats.audio_bytes_out, 3 * 2000);
+	end();
+
+	begin(json("{'faults':[{'at':'connect','after_ms':500,'do':'stall','ms':100},{'at':'connect','after_ms':700,'do':'fragment','bytes':10}]}"));
+	pass(600);
+	assert_true(w.held_read && w.held_write);
+	pass(200);
+	assert_int_equal(w.fragment, 10);
+	end();
+}
+
+static void formats_can_be_answered_wrongly(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	begin(json("{'faults':[{'at':'session.update','do':'pcm'}]}"));
+	say(UPDATE(""));
+	o = wait_for("session.updated");
+	assert_span(json_get_span(json_path(o, "session.audio.output.format"), "type"), "audio/pcm");
+	json_object_put(o);
+	say(UPDATE(""));
+	o = wait_for("session.updated");
+	assert_span(json_get_span(json_path(o, "session.audio.output.format"), "type"), "audio/pcmu");
+	json_object_put(o);
+	end();
+}
+
+static void a_session_has_an_end(void **state)
+{
+	struct json_object *o;
+
+	(void)state;
+	begin(json("{'expires_s':3}"));
+	pass(2990);
+	assert_int_equal(w.close_code, 0);
+	pass(20);
+	o = wait_for("error");
+	assert_span(json_get_span(json_get(o, "error"), "code"), "session_expired");
+	json_object_put(o);
+	assert_int_equal(w.close_code, 1001);
+	end();
+}
+
+/* --- the pattern --- */
+
+static void the_pattern_goes_both_ways_bit_exact(void **state)
+{
+	struct pattern_check c;
+	struct json_object *o;
+	uint8_t bytes[4000], frame[PATTERN_FRAME];
+	char event[400];
+
+	(void)state;
+	begin(json("{'audio':'pattern','pattern_seconds':2,'start_after_ms':100}"));
+	say(MANUAL);
+	pattern_check_init(&c, 0, NULL);
+	for (uint32_t i = 0; i < 100; i++) {
+		int n = snprintf(event, sizeof event, "{\"type\":\"input_audio_buffer.append\",\"audio\":\"");
+
+		pattern_frame(frame, PATTERN_SEED(5, PATTERN_PHONE), i, clock_us());
+		b64_encode(event + n, frame, sizeof frame);
+		strcpy(event + n + B64_ENCODED(sizeof frame), "\"}");
+		model_sess_message(w.s, span_z(event));
+		pass(20);
+	}
+	while ((o = next())) {
+		size_t n = 0;
+
+		if (span_is(json_get_span(o, "type"), "response.output_audio.delta")) {
+			assert_true(b64_decode(bytes, sizeof bytes, json_get_span(o, "delta"), &n));
+			pattern_check(&c, bytes, n, clock_us());
+		}
+		json_object_put(o);
+	}
+	pattern_check_end(&c);
+	assert_int_equal(c.frames, 100);
+	assert_int_equal(c.first, 0);
+	assert_int_equal(pattern_errors(&c) + c.tail_bytes + c.silence_bytes, 0);
+	assert_int_equal(w.s->pattern.frames, 100);
+	assert_int_equal(pattern_errors(&w.s->pattern), 0);
+	assert_int_equal(w.m.stats.speech_started, 0);
+	end();
+}
+
+/* --- scenarios --- */
+
+static void bad_scenarios_say_where(void **state)
+{
+	static const struct {
+		const char *text, *why;
+	} rows[] = {
+		{ "[]", "is no JSON object" },
+		{ "{'turn':[]}", "turn: unknown" },
+		{ "{'turns':{}}", "must be a list" },
+		{ "{'turns':[{'sai':'x'}]}", "turns[0].replies[0].sai" },
+		{ "{'turns':[{'say':'x','end':'sometimes'}]}", "turns[0].replies[0]" },
+		{ "{'faults':[{'at':'response.done'}]}", "faults[0].do: must be given" },
+		{ "{'faults':[{'at':'response.over','do':'drop'}]}", "faults[0].at" },
+		{ "{'faults':[{'at':'response.done','do':'explode'}]}", "faults[0]" },
+		{ "{'sessions':[]}", "at least one" },
+		{ "{'rate':-1}", "rate" },
+	};
+	struct buf why = BUF_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct scenario *sc = NULL;
+
+		buf_reset(&why);
+		assert_int_not_equal(scenario_parse(&sc, span_z(json(rows[i].text)), &why), ERR_OK);
+		if (!strstr(buf_z(&why), rows[i].why))
+			fail_msg("\"%s\" gave \"%s\", wanted \"%s\"", rows[i].text, buf_z(&why), rows[i].why);
+	}
+	buf_fini(&why);
+}
+
+static void connections_take_scripts_in_turn_or_by_model(void **state)
+{
+	struct scenario *sc = NULL;
+	struct buf why = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(scenario_parse(&sc, span_z(json("{'sessions':[{'greeting':'a'},{'greeting':'m','model':'gpt-special'},{'greeting':'b'}]}")), &why), ERR_OK);
+	assert_string_equal(scenario_script(sc, 1, SPAN("gpt-realtime"))->greeting, "a");
+	assert_string_equal(scenario_script(sc, 2, SPAN("gpt-realtime"))->greeting, "b");
+	assert_string_equal(scenario_script(sc, 9, SPAN("gpt-realtime"))->greeting, "b");
+	assert_string_equal(scenario_script(sc, 1, SPAN("gpt-special"))->greeting, "m");
+	assert_true(scenario_accepts(sc, SPAN("gpt-anything")));
+	assert_false(scenario_accepts(sc, SPAN("llama")));
+	scenario_free(sc);
+	assert_int_equal(scenario_default(&sc, &why), ERR_OK);
+	assert_true(sc->scripts[0].n_turns >= 3);
+	assert_non_null(script_turn(&sc->scripts[0], 100));
+	scenario_free(sc);
+	buf_fini(&why);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_session_begins_with_the_defaults),
+		cmocka_unit_test(an_update_answers_with_all_of_it),
+		cmocka_unit_test(faulty_updates_change_nothing),
+		cmocka_unit_test(reasoning_belongs_to_the_second_generation),
+		cmocka_unit_test(faulty_events_are_refused),
+		cmocka_unit_test(an_error_names_the_event_it_answers),
+		cmocka_unit_test(a_greeting_is_said_word_for_word),
+		cmocka_unit_test(a_response_comes_in_order),
+		cmocka_unit_test(audio_comes_faster_than_it_plays),
+		cmocka_unit_test(usage_counts_what_was_said),
+		cmocka_unit_test(one_answer_at_a_time),
+		cmocka_unit_test(an_answer_aside_leaves_no_trace),
+		cmocka_unit_test(a_cancel_ends_what_was_begun),
+		cmocka_unit_test(the_limit_of_tokens_cuts_the_answer),
+		cmocka_unit_test(a_client_that_does_not_read_is_not_buried),
+		cmocka_unit_test(the_voice_is_fixed_by_the_first_audio),
+		cmocka_unit_test(a_spoken_turn_is_answered),
+		cmocka_unit_test(the_transcript_comes_in_pieces_and_then_whole),
+		cmocka_unit_test(speech_interrupts_the_answer),
+		cmocka_unit_test(speech_leaves_the_answer_when_told_so),
+		cmocka_unit_test(turns_by_hand_are_committed_by_the_client),
+		cmocka_unit_test(a_silent_caller_is_asked),
+		cmocka_unit_test(an_answer_is_truncated_within_its_length),
+		cmocka_unit_test(only_answers_can_be_truncated),
+		cmocka_unit_test(items_are_placed_retrieved_and_deleted),
+		cmocka_unit_test(a_retrieved_answer_carries_its_audio),
+		cmocka_unit_test(function_calls_wait_for_their_results),
+		cmocka_unit_test(keys_are_read_back),
+		cmocka_unit_test(responses_end_as_scripted),
+		cmocka_unit_test(faults_happen_where_they_are_told),
+		cmocka_unit_test(formats_can_be_answered_wrongly),
+		cmocka_unit_test(a_session_has_an_end),
+		cmocka_unit_test(the_pattern_goes_both_ways_bit_exact),
+		cmocka_unit_test(bad_scenarios_say_where),
+		cmocka_unit_test(connections_take_scripts_in_turn_or_by_model),
+	};
+
+	snprintf(talk, sizeof talk, "%s", json(TALK));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
