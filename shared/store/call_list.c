@@ -61,24 +61,6 @@ struct lister {
 	enum err err;
 };
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
-bool span_has(struct span text, struct span part)
-{
-	for (size_t i = 0; i + part.n <= text.n; i++) {
-		size_t j = 0;
-
-		while (j < part.n && lower(text.p[i + j]) == lower(part.p[j]))
-			j++;
-		if (j == part.n)
-			return true;
-	}
-	return false;
-}
-
 static bool agent_has(struct lister *l, struct span id)
 {
 	struct key k = { .n = 0 };
