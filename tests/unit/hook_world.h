@@ -28,7 +28,7 @@
 #define RELAY_ANSWERS 8
 
 struct world {
-	char dir[64], db[96], key[96], sock[96];
+	char dir[64], run[96], db[96], key[96], sock[96];      /* laid out as a data directory */
 	struct hook h;
 	struct answer a;
 	/* the relay */
@@ -111,7 +111,9 @@ static inline int world_setup(void **state)
 	assert_non_null(mkdtemp(w->dir));
 	snprintf(w->db, sizeof w->db, "%s/db", w->dir);
 	snprintf(w->key, sizeof w->key, "%s/secret.key", w->dir);
-	snprintf(w->sock, sizeof w->sock, "%s/relay.sock", w->dir);
+	snprintf(w->run, sizeof w->run, "%s/run", w->dir);
+	snprintf(w->sock, sizeof w->sock, "%s/run/relay.sock", w->dir);
+	assert_int_equal(dir_make(w->run, 0700), ERR_OK);
 	w->h.cf.public_url = span_dup(SPAN("https://voice.example.net"));
 	w->h.cf.stream_url = span_dup(SPAN("wss://voice.example.net"));
 	w->h.cf.twilio_validate = span_dup(SPAN("off"));

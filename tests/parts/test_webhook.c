@@ -1,0 +1,862 @@
+/*
+ * webhook - the real offhook-webhook, two of them on one socket, behind real lighttpd with the real lighttpd.conf. The relay is the test: its control
+ * socket says what it is told to say, its port takes WebSockets and gives back what it gets.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include "base/b64.h"
+#include "tests/unit/hook_world.h"
+#include "twilio/signature.h"
+
+#define TOKEN   "7b1c9f0e4d2a68535c1e0b9a7f3d2c46"
+#define BASE    "https://voice.example.net"
+#define ID      "0f8fad5b-d9cb-469f-a165-70867728950e"
+#define WORKERS 2
+#define PATIENCE_MS 20000
+
+struct site {
+	struct world *w;
+	int fcgi_fd, http_fd, media_fd;
+	unsigned http_port, media_port;
+	pid_t worker[WORKERS], lighttpd;
+	pthread_t media;
+	char program[4096], log[96], access[96];
+	unsigned calls;                      /* for fresh CallSids */
+};
+
+static struct site site;
+
+/* --- processes --- */
+
+static void program_find(const char *name)
+{
+	static const char *const places[] = { "..", "../.." };
+	const char *bin = getenv("OFFHOOK_BIN");
+	struct buf self = BUF_INIT;
+
+	assert_int_equal(proc_self_dir(&self), ERR_OK);
+	snprintf(site.program, sizeof site.program, "%s/%s", bin ? bin : "", name);
+	for (size_t i = 0; access(site.program, X_OK) != 0 && i < 2; i++)
+		snprintf(site.program, sizeof site.program, "%s/%s/%s", buf_z(&self), places[i], name);
+	if (access(site.program, X_OK) != 0)
+		fail_msg("%s is not beside %s: make it first", name, buf_z(&self));
+	buf_fini(&self);
+}
+
+static int tcp_any(unsigned *port)
+{
+	struct sockaddr_in a;
+	socklen_t n = sizeof a;
+	int fd;
+
+	assert_int_equal(tcp_listen(&fd, SPAN("127.0.0.1:0"), 128), ERR_OK);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+static void set_number(const char *name, unsigned v)
+{
+	char text[16];
+
+	snprintf(text, sizeof text, "%u", v);
+	setenv(name, text, 1);
+}
+
+static void environment(void)
+{
+	char share[4096];
+
+	assert_non_null(realpath("fcgi-webhook", share));
+	setenv("OFFHOOK_ENV", "/dev/null", 1);
+	setenv("OFFHOOK_DATA_DIR", site.w->dir, 1);
+	setenv("OFFHOOK_RUN_DIR", site.w->run, 1);
+	setenv("OFFHOOK_SHARE_DIR", share, 1);
+	setenv("OFFHOOK_RELAY_HOST", "127.0.0.1", 1);
+	set_number("OFFHOOK_HTTP_PORT", site.http_port);
+	set_number("OFFHOOK_RELAY_PORT", site.media_port);
+	setenv("PUBLIC_URL", BASE, 1);
+	setenv("TWILIO_AUTH_TOKEN", TOKEN, 1);
+	setenv("TWILIO_VALIDATE", "on", 1);
+	unsetenv("TWILIO_AUTH_TOKEN_SECONDARY");
+	unsetenv("OFFHOOK_LOG_LEVEL");
+}
+
+static pid_t spawn(const char *path, char *const argv[], const struct proc_fd *fds, size_t n)
+{
+	int log = open(site.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	struct proc_fd all[4] = { { log, 2 } };
+	pid_t pid;
+
+	for (size_t i = 0; i < n; i++)
+		all[1 + i] = fds[i];
+	assert_int_equal(proc_spawn(&pid, path, argv, NULL, all, 1 + n), ERR_OK);
+	close(log);
+	return pid;
+}
+
+static void worker_start(int i)
+{
+	char *argv[] = { site.program, NULL };
+
+	site.worker[i] = spawn(site.program, argv, &(struct proc_fd){ site.fcgi_fd, 0 }, 1);
+}
+
+static void lighttpd_start(void)
+{
+	char conf[4096], command[8400];
+	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, command, NULL };
+
+	assert_non_null(realpath("lighttpd.conf", conf));
+	snprintf(command, sizeof command, "LISTEN_PID=$$ LISTEN_FDS=1 exec /usr/sbin/lighttpd -D -f %s", conf);
+	site.lighttpd = spawn("/bin/sh", argv, &(struct proc_fd){ site.http_fd, 3 }, 1);
+}
+
+static void ended(pid_t pid)
+{
+	int status;
+
+	if (pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != STORE_EXIT)
+		print_error("process %d ended with %d\n", (int)pid, WEXITSTATUS(status));
+}
+
+/* --- the relay's port: what comes after an upgrade goes back as it is; the request line is kept --- */
+
+static char media_line[256];
+
+static void media_serve(int fd)
+{
+	static const char upgraded[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n";
+	char b[4096];
+	ssize_t n = recv(fd, b, sizeof b - 1, 0);
+
+	b[n > 0 ? n : 0] = '\0';
+	snprintf(media_line, sizeof media_line, "%.*s", (int)strcspn(b, "\r"), b);
+	if (send(fd, upgraded, sizeof upgraded - 1, MSG_NOSIGNAL) < 0)
+		return;
+	while ((n = recv(fd, b, sizeof b, 0)) > 0)
+		if (send(fd, b, (size_t)n, MSG_NOSIGNAL) < 0)
+			return;
+}
+
+static void *media_one(void *arg)
+{
+	int fd = (int)(intptr_t)arg;
+
+	media_serve(fd);
+	close(fd);
+	return NULL;
+}
+
+static void *media_run(void *arg)
+{
+	struct pollfd p[2] = { { .fd = site.media_fd, .events = POLLIN }, { .fd = site.w->stop[0], .events = POLLIN } };
+
+	(void)arg;
+	while (poll(p, 2, -1) >= 0 && !p[1].revents) {
+		int fd = accept(site.media_fd, NULL, NULL);
+		pthread_t t;
+
+		if (fd >= 0 && pthread_create(&t, NULL, media_one, (void *)(intptr_t)fd) == 0)
+			pthread_detach(t);
+	}
+	return NULL;
+}
+
+/* --- HTTP by hand --- */
+
+struct reply {
+	int status;
+	struct buf text;                     /* all of it */
+	const char *body;
+};
+
+static int http_connect(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)site.http_port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct timeval limit = { PATIENCE_MS / 1000, 0 };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	if (connect(fd, (struct sockaddr *)&a, sizeof a) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void http_send(int fd, struct span s)
+{
+	while (s.n) {
+		ssize_t n = send(fd, s.p, s.n, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return;
+		s = span_skip(s, (size_t)n);
+	}
+}
+
+/* Safe in any thread: no asserts. Status 0: no answer. */
+static struct reply http(const char *method, const char *uri, const char *headers, struct span body)
+{
+	struct reply r = { 0 };
+	struct buf q = BUF_INIT;
+	int fd = http_connect();
+	char *room;
+	ssize_t n = 1;
+
+	buf_printf(&q, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n%s", method, uri, headers);
+	if (body.p)
+		buf_printf(&q, "Content-Length: %zu\r\n", body.n);
+	buf_addz(&q, "\r\n");
+	if (body.n)
+		buf_add(&q, body);
+	http_send(fd, buf_span(&q));
+	while (n > 0 && (room = buf_room(&r.text, 4096))) {
+		n = recv(fd, room, 4096, 0);
+		buf_wrote(&r.text, n > 0 ? (size_t)n : 0);
+	}
+	if (fd >= 0)
+		close(fd);
+	buf_fini(&q);
+	if (r.text.n > 12 && strncmp(buf_z(&r.text), "HTTP/1.1 ", 9) == 0)
+		r.status = atoi(r.text.p + 9);
+	r.body = strstr(buf_z(&r.text), "\r\n\r\n");
+	r.body = r.body ? r.body + 4 : "";
+	return r;
+}
+
+static void sign(char out[SIGNATURE_TEXT], const char *uri, const char *body)
+{
+	struct buf url = BUF_INIT;
+	struct form f = { 0 };
+
+	buf_addz(&url, BASE);
+	buf_addz(&url, uri);
+	if (body)
+		form_parse(&f, span_z(body));
+	if (signature_make(out, SPAN(TOKEN), buf_span(&url), body ? &f : NULL) != ERR_OK)
+		out[0] = '\0';
+	form_fini(&f);
+	buf_fini(&url);
+}
+
+/* As Twilio asks: POST with a form, or GET. */
+static struct reply twilio(const char *uri, const char *body)
+{
+	char signature[SIGNATURE_TEXT], headers[256];
+
+	sign(signature, uri, body);
+	snprintf(headers, sizeof headers, "X-Twilio-Signature: %s\r\n%s", signature,
+		 body ? "Content-Type: application/x-www-form-urlencoded; charset=UTF-8\r\n" : "");
+	return http(body ? "POST" : "GET", uri, headers, body ? span_z(body) : SPAN_NONE);
+}
+
+static void done(struct reply *r)
+{
+	buf_fini(&r->text);
+}
+
+static void call_sid(char out[40])
+{
+	snprintf(out, 40, "CA%032x", ++site.calls);
+}
+
+static void call_body(char out[512], const char *sid)
+{
+	snprintf(out, 512, "CallSid=%s&AccountSid=AC00000000000000000000000000000009&From=%%2B15005550010&To=%%2B15005550006&Direction=inbound&"
+		 "CallStatus=ringing&CallerZip=&FromCity=S%%C3%%83O+PAULO", sid);
+}
+
+/* --- the site --- */
+
+static bool answers(void)
+{
+	struct reply r = http("GET", "/api/public-url/", "", SPAN_NONE);
+	bool ok = r.status == 200;
+
+	done(&r);
+	return ok;
+}
+
+static void wait_for_site(void)
+{
+	int64_t until = clock_ms() + PATIENCE_MS;
+
+	while (!answers()) {
+		if (clock_ms() > until)
+			fail_msg("the site does not answer; see %s", site.log);
+		poll(NULL, 0, 10);
+	}
+}
+
+static int site_up(void **state)
+{
+	char path[128];
+
+	memset(&site, 0, sizeof site);
+	if (world_setup((void **)&site.w))
+		return -1;
+	db_close(&site.w->h);                    /* the workers' from now on */
+	program_find("offhook-webhook");
+	snprintf(site.log, sizeof site.log, "%s/log", site.w->dir);
+	snprintf(site.access, sizeof site.access, "%s/access.log", site.w->dir);
+	snprintf(path, sizeof path, "%s/webhook.sock", site.w->run);
+	assert_int_equal(unix_listen(&site.fcgi_fd, path, 0600), ERR_OK);
+	site.http_fd = tcp_any(&site.http_port);
+	site.media_fd = tcp_any(&site.media_port);
+	environment();
+	assert_int_equal(pthread_create(&site.media, NULL, media_run, NULL), 0);
+	for (int i = 0; i < WORKERS; i++)
+		worker_start(i);
+	lighttpd_start();
+	wait_for_site();
+	*state = site.w;
+	return 0;
+}
+
+static int site_down(void **state)
+{
+	kill(site.lighttpd, SIGTERM);
+	for (int i = 0; i < WORKERS; i++)
+		kill(site.worker[i], SIGTERM);
+	ended(site.lighttpd);
+	for (int i = 0; i < WORKERS; i++)
+		ended(site.worker[i]);
+	close(site.w->stop[1]);
+	pthread_join(site.media, NULL);
+	site.w->stop[1] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	close(site.fcgi_fd);
+	close(site.http_fd);
+	close(site.media_fd);
+	*state = site.w;
+	return world_teardown(state);
+}
+
+/* --- what is where --- */
+
+static char big[BODY_MAX + 2], bigger[300 << 10];
+
+#define FORM "Content-Type: application/x-www-form-urlencoded\r\n"
+
+static const struct {
+	const char *method, *uri, *headers, *body;
+	int status;
+	const char *allow;
+} wheres[] = {
+	{ "GET", "/", "", NULL, 404, NULL },
+	{ "GET", "/lighttpd.conf", "", NULL, 404, NULL },
+	{ "GET", "/webhook.sock", "", NULL, 404, NULL },
+	{ "GET", "/../../etc/passwd", "", NULL, 404, NULL },
+	{ "GET", "/api", "", NULL, 404, NULL },
+	{ "GET", "/api/", "", NULL, 404, NULL },
+	{ "GET", "/api/nothing/here", "", NULL, 404, NULL },
+	{ "GET", "/apis/health/", "", NULL, 404, NULL },
+	{ "GET", "/healthz", "", NULL, 404, NULL },
+	{ "GET", "/metrics", "", NULL, 404, NULL },
+	{ "GET", "/ws/", "", NULL, 404, NULL },
+	{ "GET", "/ws/other/" ID "/", "", NULL, 404, NULL },
+	{ "GET", "/ws/realtime/", "", NULL, 404, NULL },
+	{ "GET", "/ws/realtime/" ID "/more", "", NULL, 404, NULL },
+	{ "GET", "/api/public-url", "", NULL, 200, NULL },
+	{ "GET", "/api/public-url/", "", NULL, 200, NULL },
+	{ "HEAD", "/api/public-url/", "", NULL, 200, NULL },
+	{ "GET", "/api/health", "", NULL, 200, NULL },
+	{ "GET", "/api/test/", "", NULL, 200, NULL },
+	{ "POST", "/api/health/", "", "", 405, "Allow: GET, HEAD\r\n" },
+	{ "DELETE", "/api/webhook/", "", NULL, 405, "Allow: POST, GET\r\n" },
+	{ "OPTIONS", "/api/webhook", "", NULL, 405, "Allow: POST, GET\r\n" },
+	{ "GET", "/api/status/", "", NULL, 405, "Allow: POST\r\n" },
+	{ "PUT", "/api/continue/" ID "/", "", big, 405, "Allow: POST\r\n" },
+	{ "POST", "/api/nothing/", FORM, big, 404, NULL },
+	{ "POST", "/api/webhook/", FORM, big, 413, NULL },
+	{ "POST", "/api/webhook/", FORM, bigger, 413, NULL },
+	{ "POST", "/api/webhook/", "Content-Type: application/json\r\n", "{}", 415, NULL },
+	{ "POST", "/api/webhook/", "", "a=b", 415, NULL },
+	{ "POST", "/api/webhook/", FORM, "CallSid=CA1", 403, NULL },
+	{ "POST", "/api/webhook", FORM "X-Twilio-Signature: 5UOnU+QnnldcZLVPg5jEVZwQWg4=\r\n", "CallSid=CA1", 403, NULL },
+	{ "GET", "/api/webhook/?CallSid=CA1", "", NULL, 403, NULL },
+	{ "POST", "/api/status/", FORM, "CallSid=CA1", 403, NULL },
+	{ "POST", "/api/continue/" ID, FORM, "CallSid=CA1", 403, NULL },
+	{ "POST", "/api/stream-status/" ID "/", FORM, "CallSid=CA1", 403, NULL },
+	{ "GET", "/api/tools", "", NULL, 401, NULL },
+	{ "GET", "/api/tools/", "", NULL, 401, NULL },
+	{ "DELETE", "/api/tools/x/y", "", NULL, 401, NULL },
+	{ "GET", "/api//tools/", "", NULL, 401, NULL },
+	{ "GET", "/api/%74ools/", "", NULL, 401, NULL },
+	{ "GET", "/api/./tools/", "", NULL, 401, NULL },
+	{ "GET", "/api/template-instructions/?template_id=1", "", NULL, 401, NULL },
+	{ "GET", "/api/conversation-history/" ID "/", "", NULL, 401, NULL },
+	{ "GET", "/api/conversation-events/" ID "/", "", NULL, 401, NULL },
+	{ "GET", "/api/chat-history/" ID, "", NULL, 401, NULL },
+	{ "GET", "/admin", "", NULL, 401, NULL },
+	{ "GET", "/admin/", "", NULL, 401, NULL },
+	{ "POST", "/admin/api/agents", "", "{}", 401, NULL },
+	{ "GET", "/ws/live/", "", NULL, 401, NULL },
+	{ "GET", "/ws/live", "", NULL, 401, NULL },
+};
+
+static void everything_is_where_it_should_be(void **state)
+{
+	(void)state;
+	memset(big, 'x', sizeof big - 1);
+	memset(bigger, 'x', sizeof bigger - 1);
+	for (size_t i = 0; i < sizeof wheres / sizeof *wheres; i++) {
+		struct reply r = http(wheres[i].method, wheres[i].uri, wheres[i].headers, span_z(wheres[i].body));
+
+		if (r.status != wheres[i].status)
+			fail_msg("%s %s: %d", wheres[i].method, wheres[i].uri, r.status);
+		if (wheres[i].allow && !strstr(buf_z(&r.text), wheres[i].allow))
+			fail_msg("%s %s: %s", wheres[i].method, wheres[i].uri, buf_z(&r.text));
+		if (r.status == 403)
+			assert_string_equal(r.body, "");
+		assert_null(strstr(buf_z(&r.text), "Location:"));
+		done(&r);
+	}
+	assert_int_equal(site.w->asked, 2);      /* health; nothing refused reached the relay */
+}
+
+/* --- the password --- */
+
+static void put_password(const char *user, const char *password)
+{
+	char command[512];
+
+	snprintf(command, sizeof command, "printf '%%s:%%s\\n' %s \"$(openssl passwd -6 %s)\" > %s/htpasswd", user, password, site.w->dir);
+	assert_int_equal(system(command), 0);
+}
+
+static int with_password(const char *uri, const char *who, struct reply *out)
+{
+	char headers[256], text[128];
+	size_t n = strlen(who);
+
+	b64_encode(text, (const uint8_t *)who, n);
+	snprintf(headers, sizeof headers, "Authorization: Basic %.*s\r\n", (int)B64_ENCODED(n), text);
+	*out = http("GET", uri, headers, SPAN_NONE);
+	return out->status;
+}
+
+static void the_operators_questions_want_a_password(void **state)
+{
+	struct reply r = http("GET", "/api/tools/", "", SPAN_NONE);
+
+	(void)state;
+	assert_int_equal(r.status, 401);
+	assert_non_null(strstr(buf_z(&r.text), "WWW-Authenticate: Basic realm=\"Offhook\""));
+	assert_non_null(strstr(buf_z(&r.text), "Content-Type: application/json"));
+	assert_non_null(strstr(r.body, "offhook admin passwd"));
+	done(&r);
+	r = http("GET", "/admin/", "", SPAN_NONE);
+	assert_non_null(strstr(buf_z(&r.text), "Content-Type: text/html"));
+	assert_non_null(strstr(r.body, "offhook admin passwd"));
+	done(&r);
+	put_password("anna", "secret");
+	assert_int_equal(with_password("/api/tools/", "anna:wrong", &r), 401);
+	done(&r);
+	assert_int_equal(with_password("/api/tools/", "anna:secret", &r), 200);
+	assert_non_null(strstr(r.body, "{\"tools\":[{\"type\":\"function\""));
+	done(&r);
+	assert_int_equal(with_password("/api/template-instructions/?template_id=sales&agent_name=Ann", "anna:secret", &r), 200);
+	assert_non_null(strstr(r.body, "\"template_name\":\"sales\""));
+	done(&r);
+	assert_int_equal(with_password("/api/conversation-history/" ID, "anna:secret", &r), 404);
+	done(&r);
+	assert_int_equal(with_password("/admin/nothing.html", "anna:secret", &r), 404);
+	done(&r);
+}
+
+/* --- calls --- */
+
+static void a_call_by_post_and_by_get(void **state)
+{
+	char sid[40], body[512], uri[600];
+	struct reply r;
+
+	(void)state;
+	call_sid(sid);
+	call_body(body, sid);
+	r = twilio("/api/webhook/?tenant=42&lang=de%20DE&x=a%2Bb", body);
+	assert_int_equal(r.status, 200);
+	assert_non_null(strstr(buf_z(&r.text), "Content-Type: text/xml"));
+	assert_non_null(strstr(r.body, "<Connect action=\"" BASE "/api/continue/"));
+	done(&r);
+	snprintf(uri, sizeof uri, "/api/status/?x=%%7Ey");
+	snprintf(body, sizeof body, "CallSid=%s&CallStatus=completed&SequenceNumber=3", sid);
+	r = twilio(uri, body);
+	assert_int_equal(r.status, 204);
+	done(&r);
+	call_sid(sid);
+	call_body(body, sid);
+	snprintf(uri, sizeof uri, "/api/twiml?%s", body);
+	r = twilio(uri, NULL);
+	assert_int_equal(r.status, 200);
+	assert_non_null(strstr(r.body, "<Connect "));
+	done(&r);
+}
+
+struct post {
+	pthread_t thread;
+	const char *body;
+	char url[200];
+	int status;
+};
+
+static void *post_run(void *arg)
+{
+	struct post *p = arg;
+	struct reply r = twilio("/api/webhook/", p->body);
+	const char *at = strstr(r.body, "<Stream url=\"");
+
+	p->status = r.status;
+	if (at)
+		snprintf(p->url, sizeof p->url, "%.*s", (int)strcspn(at + 13, "\""), at + 13);
+	done(&r);
+	return NULL;
+}
+
+static void the_same_webhook_at_the_same_moment_is_one_call(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 10; round++) {
+		struct post p[4] = { 0 };
+		char sid[40], body[512];
+
+		call_sid(sid);
+		call_body(body, sid);
+		for (int i = 0; i < 4; i++) {
+			p[i].body = body;
+			pthread_create(&p[i].thread, NULL, post_run, &p[i]);
+		}
+		for (int i = 0; i < 4; i++)
+			pthread_join(p[i].thread, NULL);
+		for (int i = 0; i < 4; i++) {
+			assert_int_equal(p[i].status, 200);
+			assert_string_equal(p[i].url, p[0].url);
+		}
+	}
+}
+
+static int by_value(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void a_webhook_is_answered_at_once(void **state)
+{
+	enum { N = 200 };
+	int64_t us[N];
+
+	(void)state;
+	for (int i = 0; i < N; i++) {
+		char sid[40], body[512];
+		int64_t began = clock_us();
+		struct reply r;
+
+		call_sid(sid);
+		call_body(body, sid);
+		r = twilio("/api/webhook/", body);
+		us[i] = clock_us() - began;
+		assert_int_equal(r.status, 200);
+		done(&r);
+	}
+	qsort(us, N, sizeof *us, by_value);
+	print_message("webhook through lighttpd: median %.1f ms, 99 %% within %.1f ms\n", (double)us[N / 2] / 1000, (double)us[N * 99 / 100] / 1000);
+	assert_true(us[N / 2] < 50000);
+}
+
+/* --- workers come and go --- */
+
+static atomic_bool loading;
+static atomic_uint loaded, failed;
+
+static void *load_run(void *arg)
+{
+	(void)arg;
+	while (loading) {
+		struct reply r = http("GET", "/api/public-url/", "", SPAN_NONE);
+
+		loaded++;
+		failed += r.status != 200;
+		done(&r);
+	}
+	return NULL;
+}
+
+static void wait_loaded(unsigned more)
+{
+	unsigned from = loaded;
+	int64_t until = clock_ms() + PATIENCE_MS;
+
+	while (loaded - from < more && clock_ms() < until)
+		poll(NULL, 0, 2);
+}
+
+static void workers_are_replaced_without_a_lost_request(void **state)
+{
+	pthread_t t[3];
+
+	(void)state;
+	loading = true;
+	loaded = failed = 0;
+	for (int i = 0; i < 3; i++)
+		pthread_create(&t[i], NULL, load_run, NULL);
+	for (int round = 0; round < 6; round++) {
+		int i = round % WORKERS, status;
+
+		wait_loaded(30);
+		kill(site.worker[i], SIGTERM);
+		assert_int_equal(waitpid(site.worker[i], &status, 0), site.worker[i]);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+		worker_start(i);
+	}
+	for (int i = 0; i < WORKERS; i++)           /* all of them at once */
+		kill(site.worker[i], SIGTERM);
+	for (int i = 0; i < WORKERS; i++) {
+		waitpid(site.worker[i], NULL, 0);
+		worker_start(i);
+	}
+	wait_loaded(30);
+	loading = false;
+	for (int i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+	print_message("%u requests while workers were replaced, %u failed\n", loaded, failed);
+	assert_int_equal(failed, 0);
+}
+
+static void a_reload_of_configuration_loses_nothing(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		kill(site.worker[i % WORKERS], SIGHUP);
+		assert_true(answers());
+	}
+}
+
+/* --- lighttpd and the relay's port --- */
+
+static int upgrade(const char *uri)
+{
+	struct buf q = BUF_INIT;
+	char b[512];
+	size_t have = 0;
+	int fd = http_connect();
+
+	buf_printf(&q, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+		   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", uri);
+	http_send(fd, buf_span(&q));
+	buf_fini(&q);
+	while (have < sizeof b - 1) {
+		ssize_t n = recv(fd, b + have, 1, 0);
+
+		have += n > 0 ? (size_t)n : 0;
+		b[have] = '\0';
+		if (n <= 0 || strstr(b, "\r\n\r\n"))
+			break;
+	}
+	if (strncmp(b, "HTTP/1.1 101 ", 13) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void echoes(int fd, const char *word)
+{
+	char b[64] = "";
+	size_t have = 0, n = strlen(word);
+
+	http_send(fd, span_z(word));
+	while (have < n) {
+		ssize_t got = recv(fd, b + have, n - have, 0);
+
+		assert_true(got > 0);
+		have += (size_t)got;
+	}
+	assert_string_equal(b, word);
+}
+
+static void a_stream_goes_through_to_the_relay_and_outlives_a_reload(void **state)
+{
+	int fd = upgrade("/ws/realtime/" ID "/?from=%2B15005550010"), second;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_string_equal(media_line, "GET /ws/realtime/" ID "/ HTTP/1.1");
+	echoes(fd, "before");
+	kill(site.lighttpd, SIGUSR1);
+	for (int i = 0; i < 20; i++) {
+		assert_true(answers());
+		echoes(fd, "during");
+	}
+	second = upgrade("/ws/realtime/" ID);
+	assert_true(second >= 0);
+	assert_string_equal(media_line, "GET /ws/realtime/" ID " HTTP/1.1");
+	echoes(second, "after");
+	echoes(fd, "and the old one");
+	close(second);
+	close(fd);
+}
+
+/* --- trouble --- */
+
+struct hold {
+	sem_t held, release;
+	pthread_t thread;
+	struct store *store;
+	enum err e;
+};
+
+/* Somebody's transaction that does not end: it holds what every webhook wants to write. */
+static enum err hold_body(struct txn *t, void *arg)
+{
+	struct hold *h = arg;
+	struct buf b = BUF_INIT;
+	enum err e = txn_put(t, T_CALL, SPAN("held-held-held-x"), SPAN("x"));
+
+	buf_fini(&b);
+	sem_post(&h->held);
+	while (sem_wait(&h->release) != 0)
+		;
+	return e ? e : ERR_DENIED;
+}
+
+static void *hold_run(void *arg)
+{
+	struct hold *h = arg;
+
+	h->e = store_txn(h->store, EVENTUAL, hold_body, h);
+	return NULL;
+}
+
+static void a_database_that_keeps_silent_is_not_waited_for_long(void **state)
+{
+	struct hold h = { .e = ERR_OK };
+	char sid[40], body[512];
+	struct reply r;
+	int64_t began;
+
+	(void)state;
+	sem_init(&h.held, 0, 0);
+	sem_init(&h.release, 0, 0);
+	assert_int_equal(store_open(&h.store, &site.w->h.store_options), ERR_OK);
+	pthread_create(&h.thread, NULL, hold_run, &h);
+	while (sem_wait(&h.held) != 0)
+		;
+	call_sid(sid);
+	call_body(body, sid);
+	began = clock_ms();
+	r = twilio("/api/webhook/", body);
+	print_message("with the database held: %d after %lld ms\n", r.status, (long long)(clock_ms() - began));
+	assert_int_equal(r.status, 200);
+	assert_non_null(strstr(r.body, "<Say>We are sorry"));
+	assert_true(clock_ms() - began < 8000);
+	done(&r);
+	sem_post(&h.release);
+	pthread_join(h.thread, NULL);
+	store_close(h.store);
+	call_sid(sid);
+	call_body(body, sid);
+	r = twilio("/api/webhook/", body);
+	assert_non_null(strstr(r.body, "<Connect "));
+	done(&r);
+	sem_destroy(&h.held);
+	sem_destroy(&h.release);
+}
+
+/* --- what the logs hold --- */
+
+static void *unheard(void *arg)
+{
+	struct reply r = twilio(arg, NULL);
+
+	done(&r);
+	return NULL;
+}
+
+static void check_log(const char *path)
+{
+	static const char *const secrets[] = { "5005550010", "5005550006", TOKEN, "5UOnU+QnnldcZLVPg5jEVZwQWg4" };
+	struct buf b = BUF_BOUND(64 << 20);
+
+	assert_int_equal(file_read(&b, path), ERR_OK);
+	assert_true(b.n > 0);
+	for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
+		if (strstr(buf_z(&b), secrets[i]))
+			fail_msg("%s: %s: %.300s", path, secrets[i], strstr(buf_z(&b), secrets[i]) - 100);
+	buf_fini(&b);
+}
+
+static void no_log_holds_a_number_or_a_token(void **state)
+{
+	char sid[40], body[512], uri[700];
+	struct reply r;
+	pthread_t t;
+
+	(void)state;
+	call_sid(sid);
+	call_body(body, sid);
+	snprintf(uri, sizeof uri, "/api/webhook/?%s", body);
+	r = twilio(uri, NULL);
+	assert_int_equal(r.status, 200);
+	done(&r);
+	r = http("GET", uri, "X-Twilio-Signature: 5UOnU+QnnldcZLVPg5jEVZwQWg4=\r\n", SPAN_NONE);
+	assert_int_equal(r.status, 403);
+	done(&r);
+	r = http("POST", uri, FORM, span_z(bigger));
+	assert_int_equal(r.status, 413);
+	done(&r);
+	snprintf(uri, sizeof uri, "/ws/realtime/" ID "/?%s", body);
+	close(upgrade(uri));
+	/* a worker dies with the request in hand: lighttpd has something to say about it */
+	world_says(site.w, "{\"ok\":false,\"reason\":\"draining\"}", NULL);
+	call_sid(sid);
+	call_body(body, sid);
+	snprintf(uri, sizeof uri, "/api/webhook/?%s", body);
+	pthread_create(&t, NULL, unheard, uri);
+	for (int64_t until = clock_ms() + PATIENCE_MS; site.w->asked == 0 && clock_ms() < until;)
+		poll(NULL, 0, 2);
+	for (int i = 0; i < WORKERS; i++) {
+		kill(site.worker[i], SIGKILL);
+		waitpid(site.worker[i], NULL, 0);
+		worker_start(i);
+	}
+	pthread_join(t, NULL);
+	world_says(site.w, "{\"ok\":true}", NULL);
+	call_sid(sid);
+	call_body(body, sid);
+	r = twilio("/api/webhook/", body);          /* nothing hangs, and it is a stream */
+	assert_non_null(strstr(r.body, "<Connect "));
+	done(&r);
+	check_log(site.log);
+	check_log(site.access);
+}
+
+#define T(f) cmocka_unit_test(f)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(everything_is_where_it_should_be),
+		T(the_operators_questions_want_a_password),
+		T(a_call_by_post_and_by_get),
+		T(the_same_webhook_at_the_same_moment_is_one_call),
+		T(a_webhook_is_answered_at_once),
+		T(workers_are_replaced_without_a_lost_request),
+		T(a_reload_of_configuration_loses_nothing),
+		T(a_stream_goes_through_to_the_relay_and_outlives_a_reload),
+		T(a_database_that_keeps_silent_is_not_waited_for_long),
+		T(no_log_holds_a_number_or_a_token),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, site_up, site_down);
+}
