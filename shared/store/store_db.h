@@ -27,8 +27,7 @@ struct store {
 	pthread_t sentinel;
 	bool signals_held;
 	sigset_t signals;                    /* as they were before hold_signals */
-	struct store *buried;                /* the chain of stores that cannot be freed */
-	bool in_graveyard;
+	struct store *next;                  /* of all stores of this process */
 };
 
 /* One open cursor; a chain, since a row of one walk may start another. */

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -23,9 +25,13 @@
 #define HELPER_GAP_MS 400            /* one helper answers for everybody who got stuck meanwhile */
 #define OPEN_TRIES 20
 
-/* Stores that were left behind with threads inside: still reachable, never freed. */
-static struct store *graveyard;
-static pthread_mutex_t graveyard_lock = PTHREAD_MUTEX_INITIALIZER;
+/*
+ * All stores of this process. An environment is opened once at a time: the library would refuse a second handle, but its refusal closes a
+ * descriptor of __db.register, POSIX drops the locks of the first, and the next opener takes us for dead. Stores that were left behind stay here,
+ * reachable, since their threads still use them.
+ */
+static struct store *all_stores;
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* --- errors and messages of the library --- */
 
@@ -327,27 +333,54 @@ static bool options_copy(struct store_options *to, const struct store_options *o
 	return to->home && to->key_file && (to->helper || !o->helper);
 }
 
+static void all_add(struct store *s)
+{
+	pthread_mutex_lock(&all_lock);
+	s->next = all_stores;
+	all_stores = s;
+	pthread_mutex_unlock(&all_lock);
+}
+
+static void all_remove(struct store *s)
+{
+	struct store **at = &all_stores;
+
+	pthread_mutex_lock(&all_lock);
+	while (*at && *at != s)
+		at = &(*at)->next;
+	if (*at)
+		*at = s->next;
+	pthread_mutex_unlock(&all_lock);
+}
+
+static bool same_place(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static bool open_here(const char *home)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&all_lock);
+	for (const struct store *s = all_stores; s && !found; s = s->next)
+		found = atomic_load(&s->open) && !store_recovered(s) && same_place(s->o.home, home);
+	pthread_mutex_unlock(&all_lock);
+	return found;
+}
+
 static void store_free(struct store *s)
 {
+	all_remove(s);
 	if (s->region_fd >= 0)
 		close(s->region_fd);
 	options_free(&s->o);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->changed);
-	memset(&s->key, 0, sizeof s->key);
+	OPENSSL_cleanse(&s->key, sizeof s->key);
 	free(s);
-}
-
-static void bury(struct store *s)
-{
-	atomic_store(&s->dead, true);
-	pthread_mutex_lock(&graveyard_lock);
-	if (!s->in_graveyard) {
-		s->buried = graveyard;
-		graveyard = s;
-		s->in_graveyard = true;
-	}
-	pthread_mutex_unlock(&graveyard_lock);
 }
 
 static struct store *store_new(const struct store_options *o)
@@ -363,10 +396,12 @@ static struct store *store_new(const struct store_options *o)
 	pthread_condattr_setclock(&at, CLOCK_MONOTONIC);
 	pthread_cond_init(&s->changed, &at);
 	pthread_condattr_destroy(&at);
-	if (options_copy(&s->o, o))
-		return s;
-	store_free(s);
-	return NULL;
+	if (!options_copy(&s->o, o)) {
+		store_free(s);
+		return NULL;
+	}
+	all_add(s);
+	return s;
 }
 
 static bool home_exists(const char *home)
@@ -447,6 +482,8 @@ static enum err open_with(struct store **out, const struct store_options *o, enu
 {
 	enum err e = home_make(o);
 
+	if (!e && open_here(o->home))
+		e = ERR_INUSE;
 	for (unsigned i = 0; e == ERR_OK || e == ERR_RECOVER; i++) {
 		struct store *s = store_new(o);
 
@@ -511,7 +548,7 @@ void store_close(struct store *s)
 	if (clean)
 		store_free(s);
 	else
-		bury(s);
+		atomic_store(&s->dead, true);
 }
 
 void store_abandon(struct store *s)
@@ -521,7 +558,7 @@ void store_abandon(struct store *s)
 	sentinel_stop(s);
 	signals_free(s, s->signals_held);
 	s->signals_held = false;
-	bury(s);
+	atomic_store(&s->dead, true);
 }
 
 enum err store_reopen(struct store **s)
