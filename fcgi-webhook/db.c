@@ -56,27 +56,30 @@ static enum err work(struct hook *h, const struct job *j)
 	return e;
 }
 
+static void patience_spend(struct hook *h, int64_t ms)
+{
+	h->patience_ms = ms < h->patience_ms ? h->patience_ms - (int)ms : 1;
+}
+
+/* Once the watch has answered, what was to be stored still is, but nobody may act on it: the caller has heard the apology. */
 static enum err watched(struct hook *h, const struct job *j)
 {
 	int64_t began = clock_ms();
-	bool watching = h->watch && h->patience_ms > 0, late;
+	bool answered = h->watch && h->patience_ms == 0;
 	enum err e;
 
-	if (watching)
+	if (h->watch && !answered)
 		watch_begin(h->watch, h->patience_ms);
 	e = work(h, j);
-	late = watching && watch_end(h->watch);
-	if (late) {
-		log_error("store.slow", "ms=%lld error=%s", (long long)(clock_ms() - began), err_name(e));
-		h->patience_ms = 0;
-		return ERR_TIMEOUT;
+	if (h->watch && !answered) {
+		answered = watch_end(h->watch);
+		patience_spend(h, clock_ms() - began);
 	}
-	if (watching) {
-		int64_t left = h->patience_ms - (clock_ms() - began);
-
-		h->patience_ms = left > 1 ? (int)left : 1;
-	}
-	return e;
+	if (!answered)
+		return e;
+	log_error("store.slow", "ms=%lld error=%s", (long long)(clock_ms() - began), err_name(e));
+	h->patience_ms = 0;
+	return ERR_TIMEOUT;
 }
 
 enum err db_txn(struct hook *h, enum err (*body)(struct txn *, void *), void *arg)
