@@ -260,5 +260,5 @@ int model_main(int argc, char **argv)
 		fini(p);
 	free(p);
 	buf_fini(&why);
-	return err_exit(e);
+	return e == ERR_USAGE ? 2 : e != ERR_OK;
 }

@@ -442,7 +442,7 @@ bool scenario_accepts(const struct scenario *sc, struct span model)
 	for (size_t i = 0; i < sc->n_scripts; i++)
 		if (sc->scripts[i].model && span_is(model, sc->scripts[i].model))
 			return true;
-	return sc->models ? list_has(sc->models, model) : span_starts(model, SPAN("gpt-"));
+	return sc->models ? list_has(sc->models, model) : span_starts(model, SPAN("gpt-realtime"));
 }
 
 const struct turn *script_turn(const struct script *s, unsigned turn)

@@ -62,7 +62,7 @@ struct script {
 
 struct scenario {
 	char *name;
-	char *models;                 /* accepted names, JSON list; null = any that begins with "gpt-" */
+	char *models;                 /* accepted names, JSON list; null = any that begins with "gpt-realtime" */
 	char *cert_names;             /* names in the certificate, JSON list; null = localhost, 127.0.0.1, ::1 */
 	int64_t cert_days;            /* validity; 0 or less = expired */
 	int64_t silent;               /* so many first TCP connections are accepted and never answered */

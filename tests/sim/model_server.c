@@ -32,7 +32,7 @@ struct conn {
 	struct buf in, out;
 	size_t sent;                        /* bytes of `out` that are done */
 	size_t piece, piece_at;             /* size of fragments, 0 = whole; where in the message at the head */
-	bool closing, reading, binary, ping;
+	bool closing, dropped, reading, binary, ping;
 	unsigned close_code;
 	char reason[124];
 	int64_t read_at, write_at, ping_at; /* reading and writing rest until then */
@@ -94,10 +94,11 @@ static void conn_drop(void *arg)
 {
 	struct conn *c = arg;
 	struct linger hard = { 1, 0 };
+	int fd = lws_get_socket_fd(c->wsi);
 
-	c->closing = true;
-	setsockopt(lws_get_socket_fd(c->wsi), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-	lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+	c->closing = c->dropped = true;
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+	shutdown(fd, SHUT_RDWR);        /* the library notices by itself; its own way to kill waits for its next timer */
 }
 
 static void conn_hold(void *arg, bool reading, bool writing, int64_t ms)
@@ -164,7 +165,7 @@ static void check_model(struct conn *c, struct lws *wsi)
 	span_copy(c->model, sizeof c->model, span_z(name));
 	if (scenario_accepts(c->sv->m->scenario, span_z(c->model)))
 		return;
-	if (strncmp(c->model, "gpt-", 4) == 0 && !strstr(c->model, "realtime"))
+	if (strncmp(c->model, "gpt-", 4) == 0)
 		refuse(c, "invalid_model", "Model is not supported in realtime mode.", 4000);
 	else
 		refuse(c, "model_not_found", "The requested model does not exist or you do not have access to it.", 4004);
@@ -310,6 +311,8 @@ static int on_writable(struct conn *c)
 
 	if (c->write_at > clock_ms())
 		return 0;
+	if (c->dropped)
+		return -1;
 	if (c->ping)
 		rc = write_ping(c);
 	else if (c->out.err)

@@ -1062,7 +1062,9 @@ static void connections_take_scripts_in_turn_or_by_model(void **state)
 	assert_string_equal(scenario_script(sc, 2, SPAN("gpt-realtime"))->greeting, "b");
 	assert_string_equal(scenario_script(sc, 9, SPAN("gpt-realtime"))->greeting, "b");
 	assert_string_equal(scenario_script(sc, 1, SPAN("gpt-special"))->greeting, "m");
-	assert_true(scenario_accepts(sc, SPAN("gpt-anything")));
+	assert_true(scenario_accepts(sc, SPAN("gpt-special")));
+	assert_true(scenario_accepts(sc, SPAN("gpt-realtime-2.1")));
+	assert_false(scenario_accepts(sc, SPAN("gpt-5")));
 	assert_false(scenario_accepts(sc, SPAN("llama")));
 	scenario_free(sc);
 	assert_int_equal(scenario_default(&sc, &why), ERR_OK);
