@@ -58,6 +58,14 @@ static const char *key_text_of(const struct noun *n, const void *rec)
 	return *field_text(member(n, n->key), rec);
 }
 
+/* What people call it. */
+static const char *label_of(const struct noun *n, const void *rec)
+{
+	const struct field *f = member(n, "name");
+
+	return f && *field_text(f, rec) ? *field_text(f, rec) : key_text_of(n, rec);
+}
+
 static bool storage_key(const struct noun *n, struct span text, struct key *k)
 {
 	k->n = 0;
@@ -231,7 +239,7 @@ static enum err create(struct work *w)
 		return e;
 	e = record_add(w->t, w->n->type, key_span(&k), w->rec);
 	if (e == ERR_EXISTS)
-		return say(w->why, e, w->n, key_text_of(w->n, w->rec), NULL);
+		return say(w->why, e, w->n, label_of(w->n, w->rec), NULL);
 	return e ? e : remember(w, key_span(&k));
 }
 
@@ -250,7 +258,7 @@ static enum err update_over(struct work *w, const void *old)
 	enum err e;
 
 	if (*number_of(w->n, w->rec, "version") != was)
-		return say(w->why, ERR_CONFLICT, w->n, key_text_of(w->n, w->rec), NULL);
+		return say(w->why, ERR_CONFLICT, w->n, label_of(w->n, w->rec), NULL);
 	e = keep_secrets(w->n, w->rec, old);
 	*number_of(w->n, w->rec, "created_at") = *number_of(w->n, old, "created_at");
 	*number_of(w->n, w->rec, "updated_at") = clock_wall_ms();
@@ -295,7 +303,7 @@ static enum err may_go(struct txn *t, const struct noun *n, const void *rec, boo
 	if (e == ERR_INUSE && force)
 		e = ERR_OK;
 	if (e == ERR_INUSE)
-		say(why, e, n, key_text_of(n, rec), buf_z(&reason));
+		say(why, e, n, label_of(n, rec), buf_z(&reason));
 	else if (e == ERR_DENIED && why)
 		buf_add(why, buf_span(&reason));
 	buf_fini(&reason);
