@@ -18,6 +18,7 @@
 #include "base/proc.h"
 #include "tests/sim/pattern.h"
 #include "tests/sim/phone.h"
+#include "tests/sim/wav.h"
 #include "twilio/signature.h"
 
 #define TOKEN  "0ff00c000000000000000000000000aa"
@@ -33,6 +34,9 @@
 struct conn {
 	int fd;
 	struct buf in;
+	unsigned voice, quiet;                       /* frames, for the scene that converses */
+	int64_t speaks_until_ms;
+	char sid[64];
 };
 
 struct seen {                                        /* guarded by `lock` */
@@ -51,7 +55,7 @@ static struct server {
 	const char *webhook, *action;                /* TwiML; action is used up once, then <Hangup/> */
 	int webhook_status, upgrade_status;
 	void (*talk)(struct conn *c, const char *sid);        /* after a good start */
-	bool deaf_to_stop;
+	void (*hear)(struct conn *c, const uint8_t *audio, size_t n);
 } server = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 #define SEEN(what) (pthread_mutex_lock(&server.lock), server.seen.what, pthread_mutex_unlock(&server.lock))
@@ -182,7 +186,9 @@ static void on_stream_text(struct conn *c, struct span text)
 {
 	struct json_object *o = NULL;
 	struct span event;
-	char sid[64] = "";
+	uint8_t audio[1024];
+	size_t n = 0;
+	bool started = false;
 
 	pthread_mutex_lock(&server.lock);
 	if (json_read(&o, text) || !(event = json_get_span(o, "event")).p) {
@@ -190,13 +196,10 @@ static void on_stream_text(struct conn *c, struct span text)
 	} else if (span_is(event, "connected")) {
 		server.seen.connected++;
 	} else if (span_is(event, "start")) {
-		span_copy(sid, sizeof sid, json_get_span(o, "streamSid"));
+		started = span_copy(c->sid, sizeof c->sid, json_get_span(o, "streamSid"));
 		server.seen.starts++;
 		server.seen.wrong_tokens += !span_is(json_span(json_path(o, "start.customParameters.token")), "secret");
 	} else if (span_is(event, "media")) {
-		uint8_t audio[1024];
-		size_t n = 0;
-
 		server.seen.malformed += !b64_decode(audio, sizeof audio, json_span(json_path(o, "media.payload")), &n) || n != 160;
 		server.seen.media++;
 		pattern_check(&server.seen.check, audio, n, clock_us());
@@ -212,8 +215,10 @@ static void on_stream_text(struct conn *c, struct span text)
 	}
 	pthread_mutex_unlock(&server.lock);
 	json_object_put(o);
-	if (*sid && server.talk)
-		server.talk(c, sid);
+	if (started && server.talk)
+		server.talk(c, c->sid);
+	if (n && server.hear)
+		server.hear(c, audio, n);
 }
 
 static void stream_serve(struct conn *c, struct span head)
@@ -360,6 +365,7 @@ static void scene(const char *webhook, const char *action, void (*talk)(struct c
 	server.webhook = webhook;
 	server.action = action;
 	server.talk = talk;
+	server.hear = NULL;
 	server.webhook_status = server.upgrade_status = 0;
 	pthread_mutex_unlock(&server.lock);
 }
@@ -659,6 +665,66 @@ static void answers_of_the_webhook(void **state)
 	}
 }
 
+/* An agent with an ear: answers for a second and a half after half a second of quiet, and stops when the caller speaks. */
+static void speak(struct conn *c, unsigned ms)
+{
+	uint8_t audio[1600];
+
+	memset(audio, 0x55, sizeof audio);
+	for (unsigned at = 0; at < ms; at += 100)
+		media_send(c, c->sid, audio, 800);
+	mark_send(c, c->sid, "end");
+	c->speaks_until_ms = clock_ms() + ms;
+}
+
+static void greet(struct conn *c, const char *sid)
+{
+	(void)sid;
+	speak(c, 800);
+}
+
+static void hear(struct conn *c, const uint8_t *audio, size_t n)
+{
+	bool voice = false;
+
+	for (size_t i = 0; i < n; i++)
+		voice = voice || abs(wav_linear(audio[i])) > 600;
+	c->quiet = voice ? 0 : c->quiet + 1;
+	c->voice += voice;
+	if (c->voice == 5 && clock_ms() < c->speaks_until_ms)
+		text_send(c, "{\"event\":\"clear\",\"streamSid\":\"%s\"}", c->sid);
+	if (c->voice < 5 || c->quiet < 25)
+		return;
+	c->voice = 0;
+	speak(c, 1500);
+}
+
+static void a_conversation_with_a_barge_in(void **state)
+{
+	int code;
+	struct json_object *o;
+	char save[] = "/tmp/sim-phone-save-XXXXXX";
+	struct buf heard = BUF_INIT;
+
+	(void)state;
+	close(mkstemp(save));
+	scene(CONNECT(""), NULL, greet);
+	server.hear = hear;
+	o = phone_run(&code, "{\"quiet_ms\":300,\"script\":[{\"say\":\"What are your opening hours?\"},{\"say\":\"Sorry, one more thing.\",\"interrupt_ms\":400},"
+	                     "{\"say\":\"Thank you, goodbye.\"}],\"expect\":{\"answered_turns\":3,\"barge_ins\":1,\"turns\":3,"
+	                     "\"turns.0.answer_heard_ms\":{\"min\":400,\"max\":800},\"turns.1.interrupts\":true,\"turns.1.clear_ms\":{\"min\":60,\"max\":400},"
+	                     "\"turns.1.answer_heard_ms\":{\"min\":1450,\"max\":1500},\"turns.2.latency_ms\":{\"min\":400,\"max\":800}}}",
+	              "--save", save, NULL);
+	if (code)
+		fail_msg("%s", json_object_get_string(json_get(o, "results")));
+	assert_int_equal(wav_read(&heard, save, NULL), ERR_OK);
+	assert_true(heard.n > 5 * 8000);
+	assert_int_equal((uint8_t)heard.p[4000], 0x55);
+	buf_fini(&heard);
+	unlink(save);
+	json_object_put(o);
+}
+
 /* What the phone does wrong on purpose arrives so. */
 static void faults_arrive(void **state)
 {
@@ -711,6 +777,7 @@ int main(void)
 		cmocka_unit_test(wrong_messages_are_counted_as_twilio_does),
 		cmocka_unit_test(bad_framing_is_31924),
 		cmocka_unit_test(answers_of_the_webhook),
+		cmocka_unit_test(a_conversation_with_a_barge_in),
 		cmocka_unit_test(faults_arrive),
 		cmocka_unit_test(fifty_calls_at_once),
 	};

@@ -360,8 +360,12 @@ static void callback_answered(struct call *c, const char *what, const struct htt
 {
 	bool good = !a->err && (a->status == 204 || a->status == 200);
 
-	if (!good)
-		phone_call_problem(c, "15003: %s callback: %s %d", what, a->err ? a->why ? a->why : err_text(a->err) : "answered", a->status);
+	if (good)
+		return;
+	if (a->err)
+		phone_call_problem(c, "15003: %s callback: %s", what, a->why ? a->why : err_text(a->err));
+	else
+		phone_call_problem(c, "15003: %s callback: answered %d", what, a->status);
 }
 
 void phone_call_answered(struct call *c, enum post_purpose purpose, const struct http_answer *a)

@@ -157,10 +157,17 @@ static void on_data(void *arg, struct span bytes)
 	look(h, false);
 }
 
+static const struct net_ops net_ops;
+
 static void on_gone(void *arg, enum err e, const char *why)
 {
 	struct http *h = arg;
 
+	if (!h->connected && !h->again) {
+		h->again = true;
+		if (net_open(&h->net, h->net.loop, &h->to, h->tls, h->name, &net_ops, h) == ERR_OK)
+			return;
+	}
 	if (e == ERR_CLOSED && h->connected)
 		look(h, true);
 	else
@@ -200,6 +207,9 @@ struct http *http_start(struct ev_loop *loop, const struct net_address *a, SSL_C
 	h->arg = arg;
 	h->began_us = clock_us();
 	h->deadline_ms = clock_ms() + HTTP_LIMIT_MS;
+	h->to = *a;
+	h->tls = tls;
+	span_copy(h->name, sizeof h->name, span_z(name));
 	if (request_make(&h->out, r) || net_open(&h->net, loop, a, tls, name, &net_ops, h)) {
 		http_free(h);
 		return NULL;

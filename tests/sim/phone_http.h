@@ -22,7 +22,10 @@ struct http {
 	struct net net;
 	struct buf out, in;
 	int64_t began_us, deadline_ms;
-	bool connected, over;
+	struct net_address to;
+	SSL_CTX *tls;
+	char name[256];
+	bool connected, again, over;     /* again: the one retry, which is for connecting only */
 	void (*done)(void *arg, struct http *h, const struct http_answer *a);
 	void *arg;
 	int purpose;                     /* the owner's */

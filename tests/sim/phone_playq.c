@@ -84,7 +84,8 @@ void playq_to(struct playq *q, int64_t now_us)
 		q->playing = false;
 		due = q->in;
 	}
-	play(q, (size_t)(due - q->out));
+	if (due > q->out)                        /* a tick's time may be older than a message's */
+		play(q, (size_t)(due - q->out));
 	echo_marks(q, q->out, false);
 }
 
