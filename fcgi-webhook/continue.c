@@ -18,6 +18,7 @@ static const struct rule {
 	const char *end_reason;          /* of the record, when the apology ends the call */
 } rules[] = {
 	{ "hangup",   NEXT_HANGUP,  0, NULL },             /* the agent ended it, or the call is over */
+	{ "",         NEXT_HANGUP,  0, NULL },             /* the relay has ended it and asks for nothing */
 	{ "resume",   NEXT_CONNECT, 3, "relay_lost" },     /* relay or network lost in mid-call, or told to resume elsewhere */
 	{ "live",     NEXT_CONNECT, 3, "relay_lost" },     /* the relay has not noticed yet that the stream is gone */
 	{ "never",    NEXT_CONNECT, 1, "stream_failed" },  /* no stream ever started */

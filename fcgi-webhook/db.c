@@ -51,8 +51,6 @@ static enum err work(struct hook *h, const struct job *j)
 		e = run(h, j);
 	for (int i = 0; e == ERR_RECOVER && i < 3; i++)
 		e = run_again(h, j);
-	if (e == ERR_TIMEOUT)
-		h->leave = true;
 	return e;
 }
 

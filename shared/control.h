@@ -13,6 +13,9 @@
  *   {"op":"health"}                                  {"ok":true,"active_calls":N,"draining":bool,"version":V,"pid":P}
  *
  * Unknown session: {"ok":true,"known":false}. Unknown op: {"ok":false,"reason":"unknown"}.
+ *
+ * An asker whose patience is over closes its end. It may have waited in the backlog of a relay that was being started: an `announce` whose asker has
+ * hung up (POLLHUP) is dropped, not done, since its caller has been told otherwise; the record then says `error` and may not be dialled for.
  */
 #ifndef OFFHOOK_CONTROL_H
 #define OFFHOOK_CONTROL_H

@@ -57,6 +57,7 @@ static const struct {
 	{ "failed before the first word",     { "connected", "", NULL, 1, 0 },          KNOWN("fallback"), SORRY,  0, "connected" },
 	{ "waiting for its first stream",     { "started", "", NULL, 0, 0 },            KNOWN("live"),     STREAM, 1, "started" },
 	{ "no stream the second time either", { "started", "", NULL, 0, 1 },            KNOWN("live"),     SORRY,  1, "started" },
+	{ "the relay has ended it",           { "connected", "", NULL, 1, 0 },          KNOWN(""),         HANGUP, 0, "connected" },
 	{ "a word nobody knows",              { "connected", "", NULL, 1, 0 },          KNOWN("dance"),    SORRY,  0, "connected" },
 	{ "record: ended by the agent",       { "ended", "hangup", "agent_ended", 1, 0 }, UNKNOWN,         HANGUP, 0, "ended" },
 	{ "record: over",                     { "ended", "", "max_duration", 1, 0 },    UNKNOWN,           HANGUP, 0, "ended" },
