@@ -134,6 +134,10 @@ static void fall_silent(struct session *s)
 	unsigned n;
 
 	playback_stop(&s->play);
+	if (!s->ever_streamed) {
+		playback_forget(&s->play);
+		transcript_forget_answers(&s->script);
+	}
 	n = playback_cut(&s->play, session_now(s), cuts);
 	for (unsigned i = 0; i < n; i++)
 		transcript_cut(&s->script, cuts[i].item, cuts[i].heard_ms, cuts[i].came_ms);
@@ -485,6 +489,7 @@ static void first_heard(void *ctx, const struct playback_item *it, int64_t at_ms
 
 	int64_t ms = at_ms > s->last_word_ms ? at_ms - s->last_word_ms : 0;
 
+	transcript_begun(&s->script, span_z(it->id));
 	if (s->last_word_ms < 0)
 		return;
 	transcript_latency(&s->script, span_z(it->id), ms);

@@ -29,7 +29,7 @@ struct session {
 	struct setup *setup;               /* NULL while loading */
 	bool again;
 
-	bool caller_open, model_open, ever_streamed;
+	bool caller_open, model_open, model_closing, ever_streamed;
 	char stream_sid[64];
 	int64_t stream_ms, connected_ms;   /* this stream, the first one */
 	unsigned bad_caller, bad_model, bad_model_row, unknown_model, ignored;

@@ -59,15 +59,16 @@ static void dial(struct session *s)
 {
 	log_info("model.dial", "upstream=%u try=%u", upstream_which(&s->up), s->up.tries);
 	s->model_open = true;
-	s->choked = false;
+	s->model_closing = s->choked = false;
 	s->bad_model_row = 0;
 	s->ops.dial(s->ctx, upstream_of(s));
 }
 
 static void hang_up(struct session *s)
 {
-	if (s->model_open)
+	if (s->model_open && !s->model_closing)
 		s->ops.close(s->ctx, LEG_MODEL, 1000, SPAN(""));
+	s->model_closing = s->model_open;
 }
 
 /* For good: a caller who is there gets the fallback; one who is to come may find a model that answers again. */
@@ -118,6 +119,7 @@ static void connection_over(struct session *s)
 	turn_connection_lost(&s->turn);
 	s->answer_item[0] = '\0';
 	forget_unheard_greeting(s);
+	transcript_no_more_words(&s->script);
 }
 
 void model_drop(struct session *s)
@@ -153,7 +155,7 @@ static void closed(struct session *s, struct span reason)
 		[RF_HARMLESS] = UE_BROKEN, [RF_DROPPED] = UE_BROKEN, [RF_EXPIRED] = UE_EXPIRED, [RF_HOPELESS] = UE_HOPELESS,
 	};
 
-	s->model_open = false;
+	s->model_open = s->model_closing = false;
 	if (s->up.state != US_BACKOFF && s->up.state != US_DOWN && s->up.state != US_FAILED)
 		model_lost(s, events[realtime_fault_closed(reason)], reason);
 }

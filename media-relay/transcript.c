@@ -93,7 +93,7 @@ static void save(struct transcript *t, struct open_turn *o)
 /* An answer is complete when its words are and the caller has heard it or stopped hearing it. */
 static void settle(struct transcript *t, struct open_turn *o)
 {
-	if (o->audio && (o->final || o->over))
+	if (o->over || (o->final && o->begun))
 		save(t, o);
 	if (o->final && o->over)
 		release(o);
@@ -120,7 +120,7 @@ static struct open_turn *place(struct transcript *t)
 		if (t->open[i].seq < oldest->seq)
 			oldest = &t->open[i];
 	}
-	if (oldest->saved || (oldest->text.n && (oldest->user || oldest->audio)))
+	if (oldest->saved || (oldest->text.n && (oldest->user || oldest->begun)))
 		save(t, oldest);
 	release(oldest);
 	return oldest;
@@ -212,7 +212,6 @@ void transcript_answer(struct transcript *t, struct span item, struct span respo
 	struct open_turn *o = answer(t, item, response);
 
 	o->audio = true;
-	settle(t, o);
 }
 
 void transcript_words_delta(struct transcript *t, struct span item, struct span response, struct span words)
@@ -232,6 +231,16 @@ void transcript_words(struct transcript *t, struct span item, struct span respon
 		buf_add(&o->text, words);
 	}
 	o->final = true;
+	settle(t, o);
+}
+
+void transcript_begun(struct transcript *t, struct span item)
+{
+	struct open_turn *o = find(t, item, false);
+
+	if (!o || o->begun)
+		return;
+	o->begun = true;
 	settle(t, o);
 }
 
@@ -272,19 +281,28 @@ void transcript_cut(struct transcript *t, struct span item, int64_t heard_ms, in
 	over(t, o, heard_ms, came_ms);
 }
 
+static void no_more_words(struct transcript *t, struct open_turn *o)
+{
+	if (!o->used || o->user || (o->final && o->audio))
+		return;
+	o->final = true;
+	if (o->audio)
+		settle(t, o);
+	else
+		release(o);
+}
+
 void transcript_response_over(struct transcript *t, struct span response)
 {
-	for (unsigned i = 0; i < TRANSCRIPT_OPEN; i++) {
-		struct open_turn *o = &t->open[i];
+	for (unsigned i = 0; i < TRANSCRIPT_OPEN; i++)
+		if (span_is(response, t->open[i].response))
+			no_more_words(t, &t->open[i]);
+}
 
-		if (!o->used || o->user || !span_is(response, o->response))
-			continue;
-		o->final = true;
-		if (o->audio)
-			settle(t, o);
-		else
-			release(o);
-	}
+void transcript_no_more_words(struct transcript *t)
+{
+	for (unsigned i = 0; i < TRANSCRIPT_OPEN; i++)
+		no_more_words(t, &t->open[i]);
 }
 
 void transcript_forget_answers(struct transcript *t)
@@ -299,7 +317,7 @@ void transcript_finish(struct transcript *t)
 	for (unsigned i = 0; i < TRANSCRIPT_OPEN; i++) {
 		struct open_turn *o = &t->open[i];
 
-		if (o->used && (o->saved || (o->text.n && (o->user || o->audio))))
+		if (o->used && (o->saved || (o->text.n && (o->user || o->begun))))
 			save(t, o);
 		release(o);
 	}
@@ -373,7 +391,7 @@ static char *lend(struct span s, struct buf *b)
 	if (!s.p)
 		return NULL;
 	buf_add(b, s);
-	return (char *)(uintptr_t)buf_z(b);
+	return b->err ? NULL : (char *)(uintptr_t)buf_z(b);
 }
 
 void transcript_event(struct transcript *t, const struct transcript_event *e)

@@ -18,6 +18,7 @@ struct open_turn {
 	bool used, user;
 	bool saved;                      /* counted, and in the store */
 	bool audio;                      /* audio of it came: an answer that gave none is no turn */
+	bool begun;                      /* the caller hears it, or did */
 	bool final;                      /* the words are complete */
 	bool over;                       /* heard to its end, or cut */
 	bool interrupted;
@@ -52,10 +53,12 @@ void transcript_keys(struct transcript *t, struct span text);
 void transcript_answer(struct transcript *t, struct span item, struct span response);  /* its first audio or words came */
 void transcript_words_delta(struct transcript *t, struct span item, struct span response, struct span words);
 void transcript_words(struct transcript *t, struct span item, struct span response, struct span words);
+void transcript_begun(struct transcript *t, struct span item);                         /* its first audio was heard */
 void transcript_latency(struct transcript *t, struct span item, int64_t ms);
 void transcript_played(struct transcript *t, struct span item, int64_t heard_ms);      /* to its end */
 void transcript_cut(struct transcript *t, struct span item, int64_t heard_ms, int64_t came_ms);
 void transcript_response_over(struct transcript *t, struct span response);             /* no more words of it will come */
+void transcript_no_more_words(struct transcript *t);                                   /* the model is gone */
 void transcript_forget_answers(struct transcript *t);                                  /* what nobody has heard, and nobody will */
 void transcript_finish(struct transcript *t);                                          /* what is open is saved as it is */
 
