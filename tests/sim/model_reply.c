@@ -84,30 +84,34 @@ static bool say(struct model_sess *s, struct answer *a, const char *text, struct
 	return add_words(s, a, span_z(text), NULL, "final_answer", why);
 }
 
-/* Instructions that ask for certain words carry them in quotation marks: the longest such piece. */
+/* Between `open` and the `close` that ends latest in the text. */
+static struct span last_between(struct span text, struct span open, struct span close)
+{
+	const char *to = NULL, *from = NULL;
+
+	for (size_t i = 0; i + close.n <= text.n; i++)
+		if (memcmp(text.p + i, close.p, close.n) == 0)
+			to = text.p + i;
+	for (const char *p = text.p; to && p + open.n <= to; p++)
+		if (memcmp(p, open.p, open.n) == 0)
+			from = p + open.n;
+	return from ? span_of(from, (size_t)(to - from)) : SPAN_NONE;
+}
+
+/* Instructions that ask for certain words carry them in quotation marks: what follows the last `: "`, else the last quoted piece. */
 static struct span quoted(struct span text)
 {
 	static const struct {
 		struct span open, close;
-	} marks[] = { { { "\"", 1 }, { "\"", 1 } }, { { "\xE2\x80\x9C", 3 }, { "\xE2\x80\x9D", 3 } }, { { "\xC2\xAB", 2 }, { "\xC2\xBB", 2 } } };
-	struct span best = SPAN_NONE;
+	} marks[] = { { { ": \"", 3 }, { "\"", 1 } }, { { "\xE2\x80\x9C", 3 }, { "\xE2\x80\x9D", 3 } }, { { "\"", 1 }, { "\"", 1 } } };
 
-	for (size_t m = 0; text.n && m < sizeof marks / sizeof *marks; m++) {
-		struct span rest = text;
+	for (size_t m = 0; m < sizeof marks / sizeof *marks; m++) {
+		struct span words = last_between(text, marks[m].open, marks[m].close);
 
-		for (;;) {
-			const char *from = memmem(rest.p, rest.n, marks[m].open.p, marks[m].open.n);
-			struct span after = from ? span_skip(rest, (size_t)(from - rest.p) + marks[m].open.n) : SPAN_NONE;
-			const char *to = from ? memmem(after.p, after.n, marks[m].close.p, marks[m].close.n) : NULL;
-
-			if (!to)
-				break;
-			if ((size_t)(to - after.p) > best.n)
-				best = span_head(after, (size_t)(to - after.p));
-			rest = span_skip(after, (size_t)(to - after.p) + marks[m].close.n);
-		}
+		if (words.n)
+			return words;
 	}
-	return best;
+	return SPAN_NONE;
 }
 
 static const struct item *last_given(const struct model_sess *s)

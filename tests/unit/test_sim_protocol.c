@@ -421,6 +421,33 @@ static void a_greeting_is_said_word_for_word(void **state)
 	end();
 }
 
+static void the_words_to_say_are_found_in_the_instructions(void **state)
+{
+	static const struct {
+		const char *instructions, *words;
+	} rows[] = {
+		{ "Be \\\"kind\\\". Say exactly this and nothing else: \\\"Hello, this is \\\"The Plough\\\", good day.\\\"", "Hello, this is \"The Plough\", good day." },
+		{ "Say \\\"Good day.\\\" and no more.", "Good day." },
+		{ "Say \xE2\x80\x9CGood day.\xE2\x80\x9D and no more.", "Good day." },
+		{ "Just greet.", "Hello, how can I help you?" },
+	};
+	char event[500];
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct json_object *o;
+
+		configured("{}");
+		snprintf(event, sizeof event, "{'type':'response.create','response':{'instructions':'%s'}}", rows[i].instructions);
+		say(event);
+		pass(4000);
+		o = wait_for("response.output_audio_transcript.done");
+		assert_span(json_get_span(o, "transcript"), rows[i].words);
+		json_object_put(o);
+		end();
+	}
+}
+
 static void a_response_comes_in_order(void **state)
 {
 	const char *said;
@@ -1084,6 +1111,7 @@ int main(void)
 		cmocka_unit_test(faulty_events_are_refused),
 		cmocka_unit_test(an_error_names_the_event_it_answers),
 		cmocka_unit_test(a_greeting_is_said_word_for_word),
+		cmocka_unit_test(the_words_to_say_are_found_in_the_instructions),
 		cmocka_unit_test(a_response_comes_in_order),
 		cmocka_unit_test(audio_comes_faster_than_it_plays),
 		cmocka_unit_test(usage_counts_what_was_said),
