@@ -196,7 +196,7 @@ static enum err delete_range(struct txn *t, const struct walk *w, size_t most, s
 	return e;
 }
 
-enum err call_delete_some(struct txn *t, struct span key, size_t *left)
+enum err call_delete_some(struct txn *t, struct span key, size_t *left, bool *whole)
 {
 	static const struct { enum table table; enum index index; } parts[] = {
 		{ T_TURN, X_NONE }, { T_EVENT, X_NONE }, { T_TICKET, X_TICKET_SESSION },
@@ -204,6 +204,7 @@ enum err call_delete_some(struct txn *t, struct span key, size_t *left)
 	struct key from = { .n = 0 }, to;
 	enum err e = ERR_OK;
 
+	*whole = false;
 	key_bytes(&from, key);
 	to = from;
 	key_after(&to);
@@ -215,6 +216,7 @@ enum err call_delete_some(struct txn *t, struct span key, size_t *left)
 	if (e || *left == 0)
 		return e;
 	--*left;
+	*whole = true;
 	return txn_del(t, T_CALL, key);
 }
 
@@ -223,8 +225,9 @@ enum err call_delete(struct txn *t, struct span session_id)
 	struct key k = { .n = 0 };
 	struct buf rec = BUF_INIT;
 	size_t all = SIZE_MAX;
+	bool whole;
 	enum err e = key_uuid(&k, session_id) ? txn_get_for_update(t, T_CALL, key_span(&k), &rec) : ERR_NOTFOUND;
 
 	buf_fini(&rec);
-	return e ? e : call_delete_some(t, key_span(&k), &all);
+	return e ? e : call_delete_some(t, key_span(&k), &all, &whole);
 }

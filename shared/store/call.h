@@ -54,8 +54,8 @@ struct call_filter {
 /* Newest first. `each` gets a record it may keep (it then owns it and zeroes the original); false stops. A filter reads at most 10 000 records a page. */
 enum err call_list(struct txn *t, const struct call_filter *f, struct page *p, bool (*each)(struct call *, void *), void *arg);
 enum err call_delete(struct txn *t, struct span session_id);                             /* with its turns, events, tickets */
-/* For purge: `key` is the 16-byte session id; deletes at most *left records, the call's own last, and takes them off *left. */
-enum err call_delete_some(struct txn *t, struct span key, size_t *left);
+/* For purge: `key` is the 16-byte session id; deletes at most *left records, the call's own last (then *whole), and takes them off *left. */
+enum err call_delete_some(struct txn *t, struct span key, size_t *left, bool *whole);
 /* Calls that started before, with all that belongs to them, in transactions of 200 records; one that still runs stays. `recording` is told each path
  * after its call is gone (may be NULL); `purged` counts calls. Stops early with ERR_OK when a held signal waits. */
 enum err call_purge(struct store *s, int64_t before_ms, unsigned *purged, void (*recording)(const char *path, void *arg), void *arg);

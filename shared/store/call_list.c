@@ -199,8 +199,10 @@ static enum err purge_step(struct txn *t, void *arg)
 	p->more = p->calls.n > 0;
 	p->from = from;                   /* a call may be too long for one step */
 	for (size_t i = 0; !e && i < p->calls.n && left; i += 16) {
-		e = call_delete_some(t, span_of(p->calls.p + i, 16), &left);
-		p->gone += left > 0;
+		bool whole;
+
+		e = call_delete_some(t, span_of(p->calls.p + i, 16), &left, &whole);
+		p->gone += whole;
 	}
 	return e;
 }

@@ -70,6 +70,7 @@ const char *index_name(enum index x);
 enum table index_table(enum index x);
 
 enum err env_open(struct runner *r);
+int regions_reserve(const struct store *s);  /* 0 or errno */
 bool env_helper_soon(struct store *s);       /* runs the helper unless that was done a moment ago */
 
 #endif

@@ -148,6 +148,7 @@ static int env_try(struct runner *r, struct store *s)
 	lib_enter(r);
 	e = env_create(s, &env);
 	e = e ? e : region_open(s);
+	e = e ? e : regions_reserve(s);
 	e = e ? e : env->lock_detect(env, 0, DB_LOCK_EXPIRE, &n);
 	if (e && env)
 		env->close(env, 0);

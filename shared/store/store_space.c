@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -53,6 +54,60 @@ enum err store_space(const struct store *s, enum space_level *level)
 	}
 	return ERR_OK;
 }
+
+/* --- region files --- */
+
+/* "7f..-7f.. rw-s ... /home/__db.003": how long the library maps a region of ours, which is how far its file may grow. A region of an
+ * abandoned handle has " (deleted)" behind it. */
+static bool mapped_region(const char *line, const char *home, char path[4096], off_t *bytes)
+{
+	unsigned long long from, to;
+	int at = 0;
+	size_t n;
+
+	if (sscanf(line, "%llx-%llx %*s %*s %*s %*s %n", &from, &to, &at) != 2 || at == 0)
+		return false;
+	n = strlen(home);
+	if (strncmp(line + at, home, n) != 0 || strncmp(line + at + n, "/__db.", 6) != 0 || strstr(line + at + n, " (deleted)"))
+		return false;
+	snprintf(path, 4096, "%.*s", (int)strcspn(line + at, "\n"), line + at);
+	*bytes = (off_t)(to - from);
+	return true;
+}
+
+static int file_reserve(const char *path, off_t bytes)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), e = 0;
+
+	if (fd < 0)
+		return errno;
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, bytes) != 0 && errno != EOPNOTSUPP)
+		e = errno;
+	close(fd);
+	return e;
+}
+
+/*
+ * DB_REGION_INIT touches the regions as they are made, but they grow later, by a byte written at their new end: on a full disk the first touch
+ * of a page between is a SIGBUS. So their blocks are taken from the disk at once, up to the length that the library has mapped.
+ */
+int regions_reserve(const struct store *s)
+{
+	char home[4096], path[4096], line[8192];
+	FILE *maps = realpath(s->o.home, home) ? fopen("/proc/self/maps", "re") : NULL;
+	off_t bytes;
+	int e = 0;
+
+	if (!maps)
+		return errno;
+	while (!e && fgets(line, sizeof line, maps))
+		if (mapped_region(line, home, path, &bytes))
+			e = file_reserve(path, bytes);
+	fclose(maps);
+	return e;
+}
+
+/* --- the reserve file --- */
 
 static bool reserve_path(const struct store *s, char path[4096])
 {
