@@ -48,9 +48,9 @@ static unsigned alaw_code(int v)
 __attribute__((constructor)) static void tables_make(void)
 {
 	for (int i = 0; i < 1 << 14; i++)
-		linear_ulaw[i] = (uint8_t)ulaw_code((i - (1 << 13)) * 4);
+		linear_ulaw[i] = (uint8_t)ulaw_code((i - (1 << 13)) * 4 + 2);
 	for (int i = 0; i < 1 << 13; i++)
-		linear_alaw[i] = (uint8_t)alaw_code((i - (1 << 12)) * 8);
+		linear_alaw[i] = (uint8_t)alaw_code((i - (1 << 12)) * 8 + 4);
 	for (unsigned i = 0; i < 256; i++) {
 		ulaw_linear[i] = (int16_t)ulaw_value(i);
 		alaw_linear[i] = (int16_t)alaw_value(i);
