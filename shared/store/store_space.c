@@ -38,7 +38,7 @@ static enum err space_look(const struct store *s, uint64_t *free_bytes, uint64_t
 
 enum err store_space(const struct store *s, enum space_level *level)
 {
-	uint64_t left, total;
+	uint64_t left = 0, total = 0;
 	enum err e = space_look(s, &left, &total);
 
 	if (e)
@@ -119,7 +119,7 @@ static void reserve_keep(const struct store *s)
 {
 	char path[4096];
 	struct stat st;
-	uint64_t left, total, want = RESERVE;
+	uint64_t left = 0, total = 0, want = RESERVE;
 	int fd;
 
 	if (!reserve_path(s, path) || space_look(s, &left, &total) != ERR_OK)
