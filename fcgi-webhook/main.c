@@ -147,10 +147,8 @@ static enum err start(struct hook *h, char **helper)
 	if (!e)
 		e = fcgi_new(&h->fcgi, 0);
 	if (!e)
-		e = watch_new(&h->watch, rescue, h);
-	if (!e)
 		db_read(h, nothing, NULL);       /* opens the store; without one we still apologize to callers */
-	return e;
+	return e ? e : watch_new(&h->watch, rescue, h);
 }
 
 static int run(struct hook *h)
