@@ -271,6 +271,8 @@ static bool content(struct reader *r, struct xml *x)
 			if (!until(r, "]]>", &part))
 				return syntax(r, "a CDATA section without its end");
 			buf_add(&x->text, part);
+			if (x->text.err)
+				fail(r, x->text.err, err_text(x->text.err));
 		} else if (starts(r, "<")) {
 			*end = element(r);
 			if (*end)
@@ -306,7 +308,9 @@ static struct xml *element(struct reader *r)
 	x->text.max = TEXT_MAX;
 	accept(r, "<");
 	x->name = span_dup(take_name(r));
-	if (!x->name || !*x->name)
+	if (!x->name)
+		fail(r, ERR_NOMEM, err_text(ERR_NOMEM));
+	else if (!*x->name)
 		syntax(r, "an element's name was expected");
 	else if (attributes(r, x) && !accept(r, "/>")) {
 		if (!accept(r, ">"))
