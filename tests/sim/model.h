@@ -67,7 +67,7 @@ struct item {
 /* --- effective configuration, read out of the session object --- */
 struct sess_cfg {
 	enum speech_format in, out;
-	bool vad, create, interrupt, transcribe, by_duration, text_only;
+	bool vad, create, interrupt, transcribe, by_duration, live, text_only;      /* live: the transcript begins while the caller speaks */
 	double threshold;
 	int64_t prefix_ms, silence_ms, idle_ms, max_tokens;     /* 0 = none, no limit */
 };

@@ -60,6 +60,7 @@ static void config_read(struct model_sess *s)
 	s->c.out = format_of(json_path(s->cfg, "audio.output.format"));
 	s->c.transcribe = tr != NULL;
 	s->c.by_duration = span_is(model, "whisper-1") || span_is(model, "gpt-realtime-whisper");
+	s->c.live = span_is(model, "gpt-realtime-whisper");
 	s->c.text_only = span_is(json_span(json_object_array_get_idx(json_get(s->cfg, "output_modalities"), 0)), "text");
 	s->c.max_tokens = int_or(s->cfg, "max_output_tokens", 0);
 	read_turn(&s->c, json_get(in, "turn_detection"));

@@ -65,17 +65,39 @@ static void transcript_text(struct model_sess *s, unsigned turn, char *out, size
 		snprintf(out, cap, "caller turn %u", turn + 1);
 }
 
+/* A few words, to the end of one. */
+static size_t piece(struct span text)
+{
+	size_t n = text.n ? 1 : 0;
+
+	while (n < text.n && (text.p[n] != ' ' || n < 12))
+		n++;
+	return n;
+}
+
+static void emit_delta(struct model_sess *s, const char *id, struct span words)
+{
+	model_emit(s, "conversation.item.input_audio_transcription.delta", "'item_id':%q,'content_index':0,'delta':%Q,'obfuscation':'x7Kq'", id, words);
+}
+
 static void emit_deltas(struct model_sess *s, const char *id, struct span text)
 {
-	while (text.n) {
-		size_t n = 1;
-
-		while (n < text.n && (text.p[n] != ' ' || n < 12))
-			n++;
-		model_emit(s, "conversation.item.input_audio_transcription.delta", "'item_id':%q,'content_index':0,'delta':%Q,'obfuscation':'x7Kq'", id,
-			   span_head(text, n));
-		text = span_skip(text, n);
+	for (size_t n; text.n; text = span_skip(text, n)) {
+		n = piece(text);
+		emit_delta(s, id, span_head(text, n));
 	}
+}
+
+/* A live transcription model tells the first words of a turn whose item is not there yet. */
+static void first_words(struct model_sess *s)
+{
+	char text[8100];
+	struct span words;
+
+	transcript_text(s, s->turns, text, sizeof text);
+	words = span_head(span_z(text), piece(span_z(text)));
+	if (words.n)
+		emit_delta(s, s->speech_item, words);
 }
 
 static void emit_completed(struct model_sess *s, const struct item *it)
@@ -115,7 +137,7 @@ static void run_transcript(struct model_sess *s, struct later *l)
 	if (!it->text)
 		return;
 	it->refs++;                     /* a scripted fault may end the session in between */
-	emit_deltas(s, it->id, span_z(it->text));
+	emit_deltas(s, it->id, span_skip(span_z(it->text), s->c.live ? piece(span_z(it->text)) : 0));
 	emit_completed(s, it);
 	item_put(it);
 }
@@ -186,6 +208,8 @@ static void speech_started(struct model_sess *s)
 	model_emit(s, "input_audio_buffer.speech_started", "'audio_start_ms':%l,'item_id':%q", (int64_t)start_ms, s->speech_item);
 	if (s->c.interrupt && !s->dead)
 		answer_cancel(s, SPAN_NONE, "turn_detected");
+	if (s->c.transcribe && s->c.live)
+		first_words(s);
 }
 
 static void speech_stopped(struct model_sess *s)

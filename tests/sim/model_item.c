@@ -276,10 +276,8 @@ bool item_on_delete(struct model_sess *s, struct json_object *ev, struct complai
 	if (!it)
 		return false;
 	s->m->stats.items_deleted++;
-	it->refs++;
 	item_unlink(s, it);
-	model_emit(s, "conversation.item.deleted", "'item_id':%q", it->id);
-	item_put(it);
+	model_emit(s, "conversation.item.deleted", "'item_id':%Q", json_get_span(ev, "item_id"));
 	return true;
 }
 

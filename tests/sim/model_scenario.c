@@ -97,13 +97,15 @@ static enum err refuse(struct buf *why, const char *path, const char *name, cons
 
 static enum err load_list(const struct part *p, void *obj, struct json_object *v, const char *path, struct buf *why)
 {
-	size_t n = json_object_is_type(v, json_type_array) ? json_object_array_length(v) : 0;
-	char *array = n ? calloc(n, p->size) : NULL, at[200];
 	enum err e = ERR_OK;
+	char *array, at[200];
+	size_t n;
 
 	if (!json_object_is_type(v, json_type_array))
 		return refuse(why, path, p->name, "must be a list");
-	if (n && !array)
+	n = json_object_array_length(v);
+	array = calloc(n + 1, p->size);
+	if (!array)
 		return ERR_NOMEM;
 	memcpy((char *)obj + p->off_array, &array, sizeof array);
 	memcpy((char *)obj + p->off_count, &n, sizeof n);

@@ -426,12 +426,16 @@ static void on_accept(struct ev_loop *loop, ev_io *w, int events)
 
 static enum err port_of(int fd, int *port)
 {
-	struct sockaddr_storage sa;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} sa = { 0 };
 	socklen_t n = sizeof sa;
 
-	if (getsockname(fd, (struct sockaddr *)&sa, &n) < 0)
+	if (getsockname(fd, &sa.any, &n) < 0)
 		return err_errno(errno);
-	*port = ntohs(sa.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&sa)->sin6_port : ((struct sockaddr_in *)&sa)->sin_port);
+	*port = ntohs(sa.any.sa_family == AF_INET6 ? sa.v6.sin6_port : sa.v4.sin_port);
 	return ERR_OK;
 }
 

@@ -47,9 +47,11 @@ static void *one_more(void *array, size_t *n, size_t max, size_t size)
 	if (*n >= max)
 		return NULL;
 	if ((*n & (*n - 1)) == 0) {                    /* 0, 1, 2, 4, ... are full */
-		p = realloc(p, (*n ? *n * 2 : 1) * size);
-		if (!p)
+		char *more = realloc(p, (*n ? *n * 2 : 1) * size);
+
+		if (!more)
 			return NULL;
+		p = more;
 		memcpy(array, &p, sizeof p);
 	}
 	return p + (*n)++ * size;
@@ -130,8 +132,8 @@ void model_stats_write(const struct model_stats *st, struct buf *out)
 		memcpy(&v, (const char *)st + counters[i].off, sizeof v);
 		model_fmt(out, "%s%q:%l", i ? ",\n" : "{", counters[i].name, (int64_t)v);
 	}
-	model_fmt(out, ",\n'delay_ms':{'n':%l,'p50':%f,'p99':%f,'max':%f}", (int64_t)st->delays.n, pattern_delay_ms(&st->delays, 0.5),
-		  pattern_delay_ms(&st->delays, 0.99), (double)st->delays.max_us / 1000);
+	model_fmt(out, ",\n'delay_ms':{'n':%l,'p50':%f,'p99':%f,'max':%f,'late':%l}", (int64_t)st->delays.n, pattern_delay_ms(&st->delays, 0.5),
+		  pattern_delay_ms(&st->delays, 0.99), (double)st->delays.max_us / 1000, (int64_t)pattern_delays_over(&st->delays, PATTERN_LATE_MS));
 	write_codes(st, out);
 	write_cuts(st, out);
 	write_lines(st, out);

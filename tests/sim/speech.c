@@ -241,10 +241,10 @@ static enum err dir_own(char **out)
 enum err speech_new(struct speech **out, const char *dir, struct buf *why)
 {
 	struct speech *sp = calloc(1, sizeof *sp);
-	enum err err = sp ? ERR_OK : ERR_NOMEM;
+	enum err err;
 
-	if (err)
-		return err;
+	if (!sp)
+		return ERR_NOMEM;
 	sp->ours = !dir;
 	if (dir) {
 		sp->dir = span_dup(span_z(dir));

@@ -204,14 +204,14 @@ static void hear(bool loud, unsigned ms)
 		int n = snprintf(event, sizeof event, "{\"type\":\"input_audio_buffer.append\",\"audio\":\"");
 
 		b64_encode(event + n, frame, sizeof frame);
-		strcpy(event + n + B64_ENCODED(sizeof frame), "\"}");
+		memcpy(event + n + B64_ENCODED(sizeof frame), "\"}", 3);
 		model_sess_message(w.s, span_z(event));
 		pass(20);
 	}
 }
 
 #define TALK "{'turns':[{'user':'One','say':'The first answer.'},{'user':'Two','say':'The second answer, which is longer than the first.'}]}"
-static char talk[400];                        /* TALK with real quotation marks */
+static char talk[2000];                        /* TALK with real quotation marks */
 
 static const char *json(const char *text)
 {
@@ -655,6 +655,20 @@ static void the_transcript_comes_in_pieces_and_then_whole(void **state)
 	end();
 }
 
+static void a_live_transcript_begins_before_the_turn_has_ended(void **state)
+{
+	(void)state;
+	begin(talk);
+	say("{'type':'session.update','session':{'type':'realtime','audio':{'input':{'format':{'type':'audio/pcmu'},'transcription':{'model':'gpt-realtime-whisper'}},"
+	    "'output':{'format':{'type':'audio/pcmu'}}}}}");
+	types();
+	hear(true, 60);
+	assert_string_equal(types(), "speech_started delta");
+	hear(false, 1000);
+	assert_non_null(strstr(types(), "completed"));
+	end();
+}
+
 static void speech_interrupts_the_answer(void **state)
 {
 	struct json_object *o;
@@ -1023,7 +1037,7 @@ static void the_pattern_goes_both_ways_bit_exact(void **state)
 
 		pattern_frame(frame, PATTERN_SEED(5, PATTERN_PHONE), i, clock_us());
 		b64_encode(event + n, frame, sizeof frame);
-		strcpy(event + n + B64_ENCODED(sizeof frame), "\"}");
+		memcpy(event + n + B64_ENCODED(sizeof frame), "\"}", 3);
 		model_sess_message(w.s, span_z(event));
 		pass(20);
 	}
@@ -1123,6 +1137,7 @@ int main(void)
 		cmocka_unit_test(the_voice_is_fixed_by_the_first_audio),
 		cmocka_unit_test(a_spoken_turn_is_answered),
 		cmocka_unit_test(the_transcript_comes_in_pieces_and_then_whole),
+		cmocka_unit_test(a_live_transcript_begins_before_the_turn_has_ended),
 		cmocka_unit_test(speech_interrupts_the_answer),
 		cmocka_unit_test(speech_leaves_the_answer_when_told_so),
 		cmocka_unit_test(turns_by_hand_are_committed_by_the_client),
