@@ -271,37 +271,49 @@ static bool sentinel_stop(struct store *s)
 
 /* --- the helper --- */
 
-static enum err helper_wait(pid_t pid)
+/* A helper is never killed: it may be in the middle of a long recovery. Whoever asks next waits for the same one. */
+static pthread_mutex_t helper_lock = PTHREAD_MUTEX_INITIALIZER;
+static pid_t helper_pid;
+
+static enum err helper_wait(void)
 {
 	int64_t end = mono_ms() + HELPER_MS;
-	int st;
 
-	while (waitpid(pid, &st, WNOHANG) == 0) {
-		if (mono_ms() >= end) {
-			kill(pid, SIGKILL);
-			waitpid(pid, &st, 0);
+	while (waitpid(helper_pid, NULL, WNOHANG) == 0) {
+		if (mono_ms() >= end)
 			return ERR_TIMEOUT;
-		}
 		nap(5);
 	}
+	helper_pid = 0;
 	return ERR_OK;
+}
+
+static enum err helper_start(const struct store_options *o)
+{
+	char *argv[] = { (char *)(uintptr_t)o->helper, (char[]){ "db-touch" }, (char *)(uintptr_t)o->home, (char *)(uintptr_t)o->key_file, NULL };
+	enum err e = proc_spawn(&helper_pid, o->helper, argv, NULL, NULL, 0);
+
+	if (e) {
+		helper_pid = 0;
+		log_error("store.helper", "program=%s error=%s", log_q(span_z(o->helper)), err_name(e));
+	}
+	return e;
 }
 
 enum err store_helper(const struct store_options *o)
 {
-	char *argv[] = { (char *)(uintptr_t)o->helper, (char[]){ "db-touch" }, (char *)(uintptr_t)o->home, (char *)(uintptr_t)o->key_file, NULL };
-	pid_t pid;
-	enum err e;
+	enum err e = ERR_OK;
 
 	if (!o->helper)
 		return ERR_NOTFOUND;
-	e = proc_spawn(&pid, o->helper, argv, NULL, NULL, 0);
-	if (e) {
-		log_error("store.helper", "program=%s error=%s", log_q(span_z(o->helper)), err_name(e));
-		return e;
+	pthread_mutex_lock(&helper_lock);
+	if (!helper_pid)
+		e = helper_start(o);
+	if (!e) {
+		e = helper_wait();
+		log_info("store.helper", "result=%s", err_name(e));
 	}
-	e = helper_wait(pid);
-	log_info("store.helper", "result=%s", err_name(e));
+	pthread_mutex_unlock(&helper_lock);
 	return e;
 }
 
