@@ -39,12 +39,19 @@ struct program {
 	ev_signal on_term, on_int, on_usr1;
 };
 
-static void help(void)
+void model_help(struct buf *out)
 {
-	printf("usage: offhook-sim model [--OPTION VALUE]...\n");
-	for (size_t i = 0; i < N_OPTIONS; i++)
-		printf("  --%-10s %s%s%s%s\n", options[i].name, options[i].help, options[i].def && *options[i].def != 'f' ? " [" : "",
-		       options[i].def && *options[i].def != 'f' ? options[i].def : "", options[i].def && *options[i].def != 'f' ? "]" : "");
+	buf_addz(out, "usage: offhook-sim model [options]\n"
+		      "A model that behaves like the OpenAI Realtime API: TLS, one session per connection, speech, and the real errors.\n"
+		      "Without --scenario it holds the conversation of the demo.\n\n");
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		const struct field *f = &options[i];
+
+		buf_printf(out, "  --%s%*s %s", f->name, (int)(12 - strlen(f->name)), "", f->help);
+		if (f->def && f->type != FT_BOOL)
+			buf_printf(out, " [%s]", f->def);
+		buf_addc(out, '\n');
+	}
 }
 
 /* --name value, --name=value; a switch stands alone. */
@@ -247,12 +254,15 @@ static void fini(struct program *p)
 int model_main(int argc, char **argv)
 {
 	struct program *p = calloc(1, sizeof *p);       /* the histogram of delays is too big for a stack */
-	struct buf why = BUF_INIT;
+	struct buf why = BUF_INIT, text = BUF_INIT;
 	enum err e = p ? options_read(&p->set, argc, argv, &why) : ERR_NOMEM;
 
-	if (!e && p->set.help)
-		help();
-	else if (!e)
+	if (!e && p->set.help) {
+		model_help(&text);
+		fputs(buf_z(&text), stdout);
+		buf_fini(&text);
+	}
+	if (!e && !p->set.help)
 		e = run(p, &why);
 	if (e)
 		fprintf(stderr, "offhook-sim: model: %s\n", why.n ? buf_z(&why) : err_text(e));

@@ -124,6 +124,7 @@ struct model_sess {
 };
 
 int model_main(int argc, char **argv);                   /* the words after `model` */
+void model_help(struct buf *out);
 
 /* model_event.c */
 struct model_sess *model_sess_new(struct model *m, const struct model_ops *ops, void *conn, struct span model_name);
