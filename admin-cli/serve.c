@@ -33,9 +33,6 @@ static const struct stage {
 };
 #define STAGES ((int)(sizeof stages / sizeof *stages))
 
-static const struct reload { enum part part; int sig; } reloads[] = {
-	{ PART_RELAY, SIGHUP }, { PART_WEBHOOK, SIGHUP }, { PART_LIGHTTPD, SIGUSR1 }, { PART_HOUSEKEEPING, SIGHUP },
-};
 
 static unsigned webhook_workers(void)
 {
@@ -66,6 +63,18 @@ static void stage_enter(struct serve *s, int stage, int64_t now_ms)
 	stage_signal(s, &stages[stage]);
 }
 
+/* With the last relay gone a question to it is better refused at once than left waiting for a successor that will not come. */
+static void relay_sockets_close(struct serve *s)
+{
+	static const enum listener l[] = { LISTEN_CONTROL, LISTEN_MEDIA, LISTEN_TLS };
+
+	for (size_t i = 0; i < sizeof l / sizeof *l; i++) {
+		if (s->sock[l[i]] >= 0)
+			close(s->sock[l[i]]);
+		s->sock[l[i]] = -1;
+	}
+}
+
 /* True: everything has gone. */
 static bool stage_step(struct serve *s, int64_t now_ms)
 {
@@ -79,6 +88,8 @@ static bool stage_step(struct serve *s, int64_t now_ms)
 		}
 		if (parts_any(s, p))
 			return false;
+		if (p == PART_RELAY)
+			relay_sockets_close(s);
 		if (p == PART_RELAY && s->ended_ms && now_ms < s->ended_ms + ANSWER_MS)
 			return false;
 		stage_enter(s, s->stage + 1, now_ms);
@@ -112,12 +123,30 @@ static void end_at_once(struct serve *s, int64_t now_ms)
 	s->stage_limit_ms = now_ms + AT_ONCE_MS;
 }
 
+/* Certificate and texts; ports and directories stay until the next start. */
+static void settings_again(struct cli *c)
+{
+	struct settings fresh;
+	struct buf why = BUF_INIT;
+
+	if (settings_load(&fresh, &why)) {
+		log_error("config.reload", "error=%s", log_q(buf_span(&why)));
+	} else {
+		settings_fini(&c->cf);
+		c->cf = fresh;
+	}
+	buf_fini(&why);
+}
+
 static void reload(struct serve *s)
 {
 	log_info("serve.reload", NULL);
 	notify_systemd("RELOADING=1");
-	for (size_t i = 0; i < sizeof reloads / sizeof *reloads; i++)
-		parts_signal(s, reloads[i].part, reloads[i].sig);
+	settings_again(s->cli);
+	for (enum part p = 0; p < PART_COUNT; p++)
+		if (p != PART_LIGHTTPD)
+			parts_signal(s, p, SIGHUP);
+	renew_lighttpd(s);
 	notify_systemd("READY=1");
 }
 
@@ -145,9 +174,9 @@ static void signals_read(struct serve *s, int64_t now_ms)
 		signal_take(s, (int)info.ssi_signo, now_ms);
 }
 
-static int wait_ms(const struct serve *s, int64_t now_ms)
+static int wait_ms(const struct serve *s, int64_t now_ms, int64_t next)
 {
-	int64_t next = parts_next_ms(s), wait;
+	int64_t wait;
 
 	if (s->stage >= 0 && s->stage_limit_ms < next)
 		next = s->stage_limit_ms;
@@ -159,7 +188,7 @@ static int wait_ms(const struct serve *s, int64_t now_ms)
 
 #define WATCHED_MAX 64
 
-static void wait_for_news(struct serve *s, int64_t now_ms)
+static void wait_for_news(struct serve *s, int64_t now_ms, int64_t next)
 {
 	struct pollfd p[WATCHED_MAX] = { { .fd = s->signal_fd, .events = POLLIN } };
 	struct child *who[WATCHED_MAX];
@@ -171,7 +200,7 @@ static void wait_for_news(struct serve *s, int64_t now_ms)
 		who[n] = c;
 		p[n++] = (struct pollfd){ .fd = c->notify_fd, .events = POLLIN };
 	}
-	if (poll(p, n, wait_ms(s, now_ms)) <= 0)
+	if (poll(p, n, wait_ms(s, now_ms, next)) <= 0)
 		return;
 	for (nfds_t i = 1; i < n; i++)
 		if (p[i].revents)
@@ -183,7 +212,7 @@ static void wait_for_news(struct serve *s, int64_t now_ms)
 static void loop(struct serve *s)
 {
 	for (;;) {
-		int64_t now_ms = clock_ms();
+		int64_t now_ms = clock_ms(), next, renew;
 
 		parts_reap(s, now_ms);
 		if (s->stage == STAGES && (!s->children || now_ms >= s->stage_limit_ms))
@@ -193,7 +222,9 @@ static void loop(struct serve *s)
 		parts_start_missing(s, now_ms);
 		if (!s->prober && !s->ready && s->stage < 0)
 			s->prober = part_prober_start(s);
-		wait_for_news(s, clock_ms());
+		renew = renew_step(s, now_ms);
+		next = parts_next_ms(s);
+		wait_for_news(s, clock_ms(), renew < next ? renew : next);
 	}
 }
 

@@ -27,6 +27,7 @@ struct child {                                   /* one running process of a par
 	struct buf line;
 	bool leaving;                            /* on its way out: another may take its place */
 	bool told;                               /* by us: its end is no accident */
+	bool fresh;                              /* started to take the place of another, which goes as soon as this one works */
 };
 
 enum listener { LISTEN_WEBHOOK, LISTEN_CONTROL, LISTEN_MEDIA, LISTEN_TLS, LISTEN_HTTP, LISTEN_HTTPS, LISTEN_COUNT };
@@ -45,6 +46,7 @@ struct serve {
 	unsigned deaths[PART_COUNT];             /* quick ones in a row */
 	pid_t prober;
 	bool ready, had_terminal;
+	bool renew;                              /* lighttpd is to be replaced once more */
 	int stage;                               /* of stopping: row of the table in serve.c; -1: serving */
 	int64_t stage_limit_ms, ended_ms;        /* when patience ends; when a call ended last */
 };
@@ -61,6 +63,7 @@ enum err serve_listen_unix(struct serve *s);
 /* serve_part.c: processes. */
 const char *part_name(enum part p);
 enum err part_programs_check(struct serve *s);           /* every program that will be started can be */
+enum err part_start(struct serve *s, enum part p, int64_t now_ms, bool fresh);
 void parts_start_missing(struct serve *s, int64_t now_ms);
 int64_t parts_next_ms(const struct serve *s);            /* when a part is due to be started; INT64_MAX: none */
 void parts_reap(struct serve *s, int64_t now_ms);
@@ -70,6 +73,10 @@ void parts_kill_all(struct serve *s);                    /* nothing of ours is l
 pid_t part_prober_start(struct serve *s);                /* a child that exits 0 as soon as every part answers */
 enum err part_once(struct serve *s, const char *const *words);      /* `offhook WORDS`, waited for */
 enum err part_lighttpd_check(struct serve *s);           /* would lighttpd start with this file? */
+
+/* serve_renew.c: a new lighttpd beside the old one, on the same sockets. */
+void renew_lighttpd(struct serve *s);
+int64_t renew_step(struct serve *s, int64_t now_ms);     /* when it wants to be called again; INT64_MAX: never */
 
 /* serve_notify.c: what is told to whom. */
 void notify_read(struct serve *s, struct child *c);      /* lines of a relay */

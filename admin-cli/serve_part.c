@@ -97,8 +97,8 @@ static void lighttpd_env(const struct serve *s)
 	env_set("OFFHOOK_RELAY_PORT", "%s", relay_port(s));
 	if (s->https_port) {
 		env_set("OFFHOOK_HTTPS_PORT", "%u", s->https_port);
-		env_set("OFFHOOK_TLS_CERT", "%s", s->cli->cf.tls_cert);
-		env_set("OFFHOOK_TLS_KEY", "%s", s->cli->cf.tls_key);
+		env_set("OFFHOOK_TLS_CERT", "%s", s->cli->cf.tls_cert ? s->cli->cf.tls_cert : "");
+		env_set("OFFHOOK_TLS_KEY", "%s", s->cli->cf.tls_key ? s->cli->cf.tls_key : "");
 	}
 }
 
@@ -200,7 +200,7 @@ static void child_free(struct child *c)
 	free(c);
 }
 
-static enum err child_start(struct serve *s, enum part p, int64_t now_ms)
+enum err part_start(struct serve *s, enum part p, int64_t now_ms, bool fresh)
 {
 	struct child *c = calloc(1, sizeof *c);
 	int ends[2] = { -1, -1 };
@@ -208,7 +208,7 @@ static enum err child_start(struct serve *s, enum part p, int64_t now_ms)
 
 	if (!c)
 		return ERR_NOMEM;
-	*c = (struct child){ .part = p, .started_ms = now_ms, .notify_fd = -1, .line = BUF_BOUND(4096) };
+	*c = (struct child){ .part = p, .started_ms = now_ms, .notify_fd = -1, .line = BUF_BOUND(4096), .fresh = fresh };
 	if (rows[p].notifies && pipe2(ends, O_CLOEXEC) == 0) {
 		c->notify_fd = ends[0];
 		fd_nonblock(ends[0], true);
@@ -242,7 +242,7 @@ void parts_start_missing(struct serve *s, int64_t now_ms)
 {
 	for (enum part p = 0; p < PART_COUNT; p++)
 		for (unsigned n = staying(s, p); n < s->wanted[p] && now_ms >= s->next_start_ms[p]; n++)
-			if (child_start(s, p, now_ms))
+			if (part_start(s, p, now_ms, false))
 				s->next_start_ms[p] = now_ms + PAUSE_MAX_MS;
 }
 
@@ -278,7 +278,7 @@ static void child_ended(struct serve *s, struct child *c, int status, int64_t no
 		notify_read(s, c);
 	log_write(expected && !killed ? LOG_INFO : LOG_WARN, "part.exit", "part=%s pid=%d %s=%d up_ms=%lld", rows[c->part].name, (int)c->pid,
 		  killed ? "signal" : "code", killed ? WTERMSIG(status) : WEXITSTATUS(status), (long long)lived_ms);
-	if (!expected)
+	if (!expected && !c->fresh)
 		start_again(s, c->part, lived_ms, status, now_ms);
 }
 
