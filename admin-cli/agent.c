@@ -111,6 +111,80 @@ enum err agent_clone_run(struct cli *c, const struct args *a)
 	return e;
 }
 
+/* --- history: this version and those before it --- */
+
+struct history {
+	struct job job;
+	struct txn *txn;
+	struct json_object *rows;
+	enum err err;
+};
+
+static bool version_each(void *rec, void *arg)
+{
+	struct history *h = arg;
+	struct json_object *o = NULL;
+
+	h->err = noun_json(h->txn, h->job.noun, rec, &o);
+	if (!h->err && json_object_array_add(h->rows, o) != 0) {
+		json_object_put(o);
+		h->err = ERR_NOMEM;
+	}
+	return !h->err;
+}
+
+#define VERSIONS_MAX 500
+
+static enum err history_body(struct txn *t, void *arg)
+{
+	struct history *h = arg;
+	struct job *j = &h->job;
+	struct page page = { .limit = VERSIONS_MAX };
+	enum err e;
+
+	job_begin(j);
+	json_object_put(h->rows);
+	h->rows = json_object_new_array();
+	h->txn = t;
+	h->err = h->rows ? ERR_OK : ERR_NOMEM;
+	e = h->err ? h->err : noun_get(t, j->noun, j->x, j->rec, &j->why);
+	if (!e && version_each(j->rec, h))
+		e = agent_history(t, span_z(((struct agent *)j->rec)->id), &page, version_each, h);
+	buf_fini(&page.next);
+	return e ? e : h->err;
+}
+
+/* What differs from the version before is what a reader looks for. */
+static void changes_add(struct json_object *row, struct json_object *before)
+{
+	struct buf b = BUF_INIT;
+	struct jbuild jb = { 0 };
+
+	json_object_object_foreach(row, name, value) {
+		if (before && strcmp(name, "version") && strcmp(name, "updated_at") && !json_object_equal(value, json_get(before, name)))
+			buf_printf(&b, "%s%s", b.n ? " " : "", name);
+	}
+	json_set(&jb, row, "changed", json_str(&jb, before ? buf_span(&b) : SPAN("made")));
+	buf_fini(&b);
+}
+
+enum err agent_history_run(struct cli *c, const struct args *a)
+{
+	static const struct out_col cols[] = { { "version", OUT_RIGHT }, { "updated_at", 0 }, { "name", 0 }, { "changed", OUT_CUT } };
+	struct history h = { .rows = NULL };
+	enum err e = job_init(&h.job, c, "agent", arg_span(a, "X"));
+
+	if (!e)
+		e = job_run(&h.job, CLI_READ, history_body);
+	for (size_t i = 0; !e && !c->json && i < json_object_array_length(h.rows); i++)
+		changes_add(json_object_array_get_idx(h.rows, i), json_object_array_get_idx(h.rows, i + 1));
+	if (!e)
+		e = c->json ? out_json(&c->out, h.rows) : out_table(&c->out, cols, 4, h.rows, out_width());
+	json_object_put(h.rows);
+	job_fini(&h.job);
+	return e;
+}
+
 /* --- config: the session.update it would send --- */
 
 struct config {

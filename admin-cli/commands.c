@@ -18,6 +18,7 @@ const struct cmd commands[] = {
 	{ NOUNS " import <FILE>", noun_import_run, "records of a JSON file (-: standard input), all or none; those of the same key are replaced", 0 },
 	{ "agent default <X>", agent_default_run, "make it the default agent of its account", 0 },
 	{ "agent clone <X> <Y>", agent_clone_run, "a new agent named Y, like X in everything else", 0 },
+	{ "agent history <X>", agent_history_run, "its versions, newest first, and what each changed", 0 },
 	{ "agent config <X>", agent_config_run, "the session.update that it would send to the model", 0 },
 
 	{ "call list [--since <time>] [--until <time>] [--status <status>] [--agent <X>] [--number <e164>] [--q <text>] [--limit <n>]",
