@@ -142,6 +142,12 @@ static struct open_turn *begin(struct transcript *t, struct span item, bool user
 	return o;
 }
 
+/* What is too long is cut, not lost. */
+static void add_words(struct open_turn *o, struct span words)
+{
+	buf_add(&o->text, span_head(words, TRANSCRIPT_TEXT_MAX - 1 - o->text.n));
+}
+
 /* --- the caller --- */
 
 void transcript_speech(struct transcript *t, struct span item)
@@ -162,7 +168,7 @@ void transcript_speech_over(struct transcript *t, struct span item)
 
 void transcript_heard_delta(struct transcript *t, struct span item, struct span words)
 {
-	buf_add(&begin(t, item, true)->text, words);
+	add_words(begin(t, item, true), words);
 }
 
 static bool is_silence(struct span words)
@@ -179,7 +185,7 @@ void transcript_heard(struct transcript *t, struct span item, struct span words)
 		return;
 	}
 	buf_reset(&o->text);
-	buf_add(&o->text, span_trim(words));
+	add_words(o, span_trim(words));
 	if (!o->completed_at)
 		o->completed_at = t->ops->wall_ms(t->ctx);
 	save(t, o);
@@ -219,7 +225,7 @@ void transcript_words_delta(struct transcript *t, struct span item, struct span 
 	struct open_turn *o = answer(t, item, response);
 
 	if (!o->final)
-		buf_add(&o->text, words);
+		add_words(o, words);
 }
 
 void transcript_words(struct transcript *t, struct span item, struct span response, struct span words)
@@ -228,7 +234,7 @@ void transcript_words(struct transcript *t, struct span item, struct span respon
 
 	if (words.n) {
 		buf_reset(&o->text);
-		buf_add(&o->text, words);
+		add_words(o, words);
 	}
 	o->final = true;
 	settle(t, o);

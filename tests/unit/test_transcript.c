@@ -1,0 +1,269 @@
+/* transcript and price: turns in the order spoken, what was heard of them, numbers. */
+#include <math.h>
+
+#include "media-relay/transcript.h"
+#include "unit.h"
+
+static struct { struct buf log; int64_t wall; unsigned events; char last_payload[100]; } world;
+
+static int64_t wall_ms(void *ctx) { (void)ctx; return world.wall; }
+
+static void save_turn(void *ctx, const struct turn *u)
+{
+	(void)ctx;
+	buf_printf(&world.log, "%d %s '%s'", (int)u->seq, u->role, u->text ? u->text : "-");
+	if (u->full_text)
+		buf_printf(&world.log, " of '%s'", u->full_text);
+	if (u->interrupted)
+		buf_printf(&world.log, " cut at %d", (int)u->heard_ms);
+	buf_addc(&world.log, ';');
+}
+
+static void save_event(void *ctx, const struct event *e)
+{
+	(void)ctx;
+	assert_int_equal(e->seq, world.events++);
+	snprintf(world.last_payload, sizeof world.last_payload, "%s", e->payload ? e->payload : "-");
+}
+
+static const struct session_ops ops = { .wall_ms = wall_ms, .save_turn = save_turn, .save_event = save_event };
+static struct transcript t;
+
+static int begin(void **st)
+{
+	struct setup s = { .keep_turns = true, .keep_events = true, .transcription = true };
+
+	(void)st;
+	memset(&world, 0, sizeof world);
+	world.wall = 5000;
+	transcript_init(&t, &ops, NULL);
+	transcript_setup(&t, &s);
+	return 0;
+}
+
+static int end(void **st)
+{
+	(void)st;
+	transcript_fini(&t);
+	buf_fini(&world.log);
+	return 0;
+}
+
+static void saved(const char *want)
+{
+	assert_string_equal(buf_z(&world.log), want);
+	buf_reset(&world.log);
+}
+
+static void speak(const char *item, const char *words)
+{
+	transcript_answer(&t, span_z(item), SPAN("r"));
+	transcript_words(&t, span_z(item), SPAN("r"), span_z(words));
+	transcript_begun(&t, span_z(item));
+}
+
+static void numbers_follow_the_order_of_speaking_not_of_the_words(void **st)
+{
+	(void)st;
+	transcript_speech(&t, SPAN("u"));
+	speak("a", "answer");
+	transcript_played(&t, SPAN("a"), 500);
+	transcript_heard(&t, SPAN("u"), SPAN(" question "));
+	saved("1 assistant 'answer';1 assistant 'answer';0 user 'question';");
+}
+
+static void the_words_of_a_caller_may_come_before_anything_else(void **st)
+{
+	(void)st;
+	transcript_heard_delta(&t, SPAN("u"), SPAN("he"));
+	transcript_heard_delta(&t, SPAN("u"), SPAN("llo"));
+	transcript_speech(&t, SPAN("u"));
+	transcript_finish(&t);
+	saved("0 user 'hello';");
+}
+
+static void a_cut_answer_is_kept_in_two_forms(void **st)
+{
+	(void)st;
+	speak("a", "one two three four five six seven eight nine ten");
+	buf_reset(&world.log);
+	transcript_cut(&t, SPAN("a"), 2000, 4000);
+	saved("0 assistant 'one two three four five' of 'one two three four five six seven eight nine ten' cut at 2000;");
+}
+
+static void words_that_ran_ahead_of_their_audio_do_not_count_as_heard(void **st)
+{
+	(void)st;
+	speak("a", "one two three four five six seven eight nine ten");
+	buf_reset(&world.log);
+	transcript_cut(&t, SPAN("a"), 250, 250);                     /* nobody says fifty letters in a quarter of a second */
+	saved("0 assistant 'one' of 'one two three four five six seven eight nine ten' cut at 250;");
+}
+
+static void words_that_come_after_the_cut_are_added(void **st)
+{
+	(void)st;
+	transcript_answer(&t, SPAN("a"), SPAN("r"));
+	transcript_words_delta(&t, SPAN("a"), SPAN("r"), SPAN("one two"));
+	transcript_begun(&t, SPAN("a"));
+	transcript_cut(&t, SPAN("a"), 1000, 2000);
+	transcript_words(&t, SPAN("a"), SPAN("r"), SPAN("one two three four"));
+	saved("0 assistant 'one' of 'one two' cut at 1000;0 assistant 'one two' of 'one two three four' cut at 1000;");
+}
+
+static void an_answer_that_nobody_hears_is_no_turn(void **st)
+{
+	(void)st;
+	transcript_words_delta(&t, SPAN("a"), SPAN("r"), SPAN("never spoken"));
+	transcript_response_over(&t, SPAN("r"));
+	transcript_answer(&t, SPAN("b"), SPAN("r2"));
+	transcript_words(&t, SPAN("b"), SPAN("r2"), SPAN("dropped"));
+	transcript_forget_answers(&t);
+	transcript_finish(&t);
+	saved("");
+	assert_int_equal(t.turns, 0);
+}
+
+static void utf8_is_never_cut_in_the_middle_of_a_letter(void **st)
+{
+	(void)st;
+	for (int64_t ms = 0; ms <= 3000; ms += 10) {
+		char item[16];
+		snprintf(item, sizeof item, "a%d", (int)ms);
+		transcript_answer(&t, span_z(item), SPAN("r"));
+		transcript_words(&t, span_z(item), SPAN("r"), SPAN("\xc3\xa4\xc3\xa4\xc3\xa4 \xe2\x82\xac\xe2\x82\xac\xe2\x82\xac \xf0\x9f\x98\x80"));
+		transcript_cut(&t, span_z(item), ms, 3000);
+		assert_true(span_utf8(buf_span(&world.log)));
+		buf_reset(&world.log);
+	}
+}
+
+static void without_transcription_somebody_spoke_is_all_we_know(void **st)
+{
+	(void)st;
+	t.transcription = false;
+	transcript_speech(&t, SPAN("u"));
+	transcript_speech_over(&t, SPAN("u"));
+	saved("0 user '-';");
+}
+
+static void a_turn_whose_end_never_comes_gives_way(void **st)
+{
+	char item[16];
+
+	(void)st;
+	for (int i = 0; i < 20; i++) {
+		snprintf(item, sizeof item, "u%d", i);
+		transcript_speech(&t, span_z(item));
+		transcript_heard_delta(&t, span_z(item), SPAN("x"));
+	}
+	transcript_finish(&t);
+	assert_int_equal(t.turns, 20);
+}
+
+static void long_words_are_bounded(void **st)
+{
+	static char words[1000];
+
+	(void)st;
+	memset(words, 'w', sizeof words);
+	for (int i = 0; i < 200; i++)
+		transcript_words_delta(&t, SPAN("a"), SPAN("r"), span_of(words, sizeof words));
+	transcript_begun(&t, SPAN("a"));
+	transcript_finish(&t);
+	assert_in_range(world.log.n, 60000, 70000);
+}
+
+static void percentiles_are_by_nearest_rank(void **st)
+{
+	struct call_changes c = call_changes_none();
+
+	(void)st;
+	transcript_changes(&t, &c);
+	assert_int_equal(c.latency_p50_ms, FIELD_NULL_INT);
+	for (int i = 100; i > 0; i--)
+		transcript_latency(&t, SPAN("x"), i * 10);
+	transcript_changes(&t, &c);
+	assert_int_equal(c.latency_p50_ms, 500);
+	assert_int_equal(c.latency_p95_ms, 950);
+}
+
+static void totals_go_on_from_what_the_record_held(void **st)
+{
+	struct setup s = { .turns = 4, .usage = { 100, 0, 0, 0, 0, 0, 7 }, .cost = 1.5, .turn_seq = 9 };
+	struct call_changes c = call_changes_none();
+	const int64_t usage[REALTIME_USAGE] = { 1000000, 0, 0, 0, 0, 0 };
+
+	(void)st;
+	transcript_setup(&t, &s);
+	transcript_usage(&t, SPAN("gpt-realtime-2.1"), usage);
+	transcript_transcription(&t, SPAN("gpt-4o-mini-transcribe"), 3, 4, 0);
+	transcript_changes(&t, &c);
+	assert_int_equal(c.usage[0], 1000100);
+	assert_int_equal(c.usage[6], 14);
+	assert_true(fabs(c.cost - 5.5) < 0.001);
+	assert_int_equal(c.turn_seq, 9);
+}
+
+static void events_are_numbered_and_carry_json(void **st)
+{
+	(void)st;
+	transcript_event(&t, &(struct transcript_event){ .type = "a", .payload = SPAN("{\"x\":1}") });
+	assert_string_equal(world.last_payload, "{\"x\":1}");
+	transcript_event(&t, &(struct transcript_event){ .type = "b", .item = SPAN("i") });
+	assert_int_equal(t.event_seq, 2);
+	t.keep_events = false;
+	transcript_event(&t, &(struct transcript_event){ .type = "c" });
+	assert_int_equal(world.events, 2);
+}
+
+/* --- price --- */
+
+static double price(const char *model, int kind, int64_t tokens)
+{
+	int64_t u[USAGE_KINDS] = { 0 };
+
+	u[kind] = tokens;
+	return price_response(span_z(model), u);
+}
+
+static void prices_are_those_of_the_model(void **st)
+{
+	static const struct { const char *model; int kind; double dollars; } rows[] = {
+		{ "gpt-realtime-2.1", USAGE_INPUT_AUDIO, 32 }, { "gpt-realtime-2.1", USAGE_OUTPUT_AUDIO, 64 }, { "gpt-realtime-2.1", USAGE_INPUT_TEXT, 4 },
+		{ "gpt-realtime-2.1", USAGE_OUTPUT_TEXT, 24 }, { "gpt-realtime-2", USAGE_OUTPUT_TEXT, 24 }, { "gpt-realtime-1.5", USAGE_OUTPUT_TEXT, 16 },
+		{ "gpt-realtime-2025-08-28", USAGE_OUTPUT_TEXT, 16 }, { "gpt-realtime-2.1-mini", USAGE_INPUT_AUDIO, 10 }, { "gpt-realtime-mini", USAGE_INPUT_AUDIO, 10 },
+		{ "something-new", USAGE_OUTPUT_AUDIO, 64 },
+	};
+	int64_t cached[USAGE_KINDS] = { [USAGE_INPUT_AUDIO] = 1000000, [USAGE_CACHED_AUDIO] = 1000000 };
+
+	(void)st;
+	for (size_t i = 0; i < ROWS(rows); i++)
+		if (fabs(price(rows[i].model, rows[i].kind, 1000000) - rows[i].dollars) > 1e-9)
+			fail_msg("%s", rows[i].model);
+	assert_true(fabs(price_response(SPAN("gpt-realtime-2.1"), cached) - 0.40) < 1e-9);          /* input contains the cached ones */
+	assert_true(fabs(price_transcription(SPAN("gpt-4o-mini-transcribe"), 1000000, 1000000, 0) - 8) < 1e-9);
+	assert_true(fabs(price_transcription(SPAN("whisper-1"), 0, 0, 60) - 0.006) < 1e-9);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(numbers_follow_the_order_of_speaking_not_of_the_words, begin, end),
+		cmocka_unit_test_setup_teardown(the_words_of_a_caller_may_come_before_anything_else, begin, end),
+		cmocka_unit_test_setup_teardown(a_cut_answer_is_kept_in_two_forms, begin, end),
+		cmocka_unit_test_setup_teardown(words_that_ran_ahead_of_their_audio_do_not_count_as_heard, begin, end),
+		cmocka_unit_test_setup_teardown(words_that_come_after_the_cut_are_added, begin, end),
+		cmocka_unit_test_setup_teardown(an_answer_that_nobody_hears_is_no_turn, begin, end),
+		cmocka_unit_test_setup_teardown(utf8_is_never_cut_in_the_middle_of_a_letter, begin, end),
+		cmocka_unit_test_setup_teardown(without_transcription_somebody_spoke_is_all_we_know, begin, end),
+		cmocka_unit_test_setup_teardown(a_turn_whose_end_never_comes_gives_way, begin, end),
+		cmocka_unit_test_setup_teardown(long_words_are_bounded, begin, end),
+		cmocka_unit_test_setup_teardown(percentiles_are_by_nearest_rank, begin, end),
+		cmocka_unit_test_setup_teardown(totals_go_on_from_what_the_record_held, begin, end),
+		cmocka_unit_test_setup_teardown(events_are_numbered_and_carry_json, begin, end),
+		cmocka_unit_test(prices_are_those_of_the_model),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
