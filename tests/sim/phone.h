@@ -26,10 +26,10 @@
 #define ROUTES_MAX      (PHONE_LIST_MAX + 1)
 #define PROBLEMS_MAX    16
 
-/* Where URLs that begin with `prefix` (host[:port][/path], without the scheme) really go. */
+/* Where URLs that begin with `prefix` (host[:port][/path], without the scheme) really go; `base` takes the prefix's place. */
 struct route {
-	char *prefix, *host, *port;
-	bool tls, known;
+	char *prefix, *host, *port, *base;
+	bool tls;
 	struct net_address to;
 };
 
@@ -40,7 +40,12 @@ enum stream_state { ST_CONNECTING, ST_LATE, ST_TALKING, ST_CLOSING, ST_OVER };
 struct stream_counts {
 	uint64_t frames_out, bytes_in, messages_in, media_in, marks_in, clears_in, marks_echoed, marks_cleared;
 	uint64_t largest, malformed, binary, overflow, largest_media;
-	uint64_t cleared_bytes;
+	uint64_t cleared_bytes, uneven_media, since_mark, most_between_marks, double_marks;
+};
+
+struct mark_names {                             /* hashes of names seen, for the rule that they are unique */
+	uint64_t *v;
+	size_t n, cap;
 };
 
 struct stream {
@@ -62,6 +67,7 @@ struct stream {
 	uint64_t skew_ms;                       /* step_back: subtracted from timestamps */
 	unsigned faults_done;                   /* bit per row of the plan */
 	struct stream_counts n;
+	struct mark_names names;
 	struct pattern_check check;
 	enum ws_end end;
 	int close_code;
@@ -91,6 +97,7 @@ struct talk {
 	size_t n_turns;
 	bool greeted, agent_on;
 	int64_t greeting_us, agent_from_us, heard_us;
+	uint64_t greeting_bytes;                /* heard before the first line */
 };
 
 /* --- one call --- */
@@ -164,8 +171,7 @@ struct target {
 	struct net_address to;
 	bool tls;
 	char name[256], host_header[300];
-	struct span path;                                                /* of the URL, lent */
-
+	struct span base, path;                                          /* what is asked for: one behind the other; lent by the route and the URL */
 };
 enum err phone_target(struct phone *ph, const char *url, struct target *t, struct buf *why);
 void phone_call_params(const struct call *c, struct params *p, const char *status);
@@ -192,6 +198,12 @@ void phone_stream_key(struct stream *s, char digit);
 void phone_stream_status(struct stream *s, const char *event, const char *error);
 void phone_stream_cut(struct stream *s, const char *why);                /* the network fails: no stop, no close */
 void phone_stream_fini(struct stream *s);
+
+/* phone_hear */
+extern const struct playq_ops phone_playq_ops;                           /* arg is the stream */
+void phone_stream_handle(struct stream *s, struct span text);            /* a message that has arrived */
+bool phone_saves(const struct phone *ph);
+void phone_keep(struct buf *side, int64_t t0_us, int64_t from_us, const uint8_t *p, size_t n);      /* at its moment, silence before it */
 
 /* phone_fault */
 void phone_stream_faults(struct stream *s, int64_t now_us);                    /* those that are due */

@@ -72,10 +72,11 @@ static enum err route_add(struct phone *ph, struct span from, struct span to, st
 	}
 	r->prefix = span_dup(no_slash(no_scheme(from)));
 	r->host = span_dup(u.host);
+	r->base = span_dup(no_slash(u.rest));
 	r->port = span_dup(span_z(port_or(u.port, u.tls, port)));
 	r->tls = u.tls;
 	ph->n_routes++;
-	if (!r->prefix || !r->host || !r->port)
+	if (!r->prefix || !r->host || !r->port || !r->base)
 		return ERR_NOMEM;
 	if (net_resolve(&r->to, r->host, r->port)) {
 		buf_printf(why, "%s:%s: this name is not known", r->host, r->port);
@@ -128,6 +129,7 @@ void phone_routes_fini(struct phone *ph)
 		free(ph->routes[i].prefix);
 		free(ph->routes[i].host);
 		free(ph->routes[i].port);
+		free(ph->routes[i].base);
 	}
 }
 
@@ -168,7 +170,10 @@ enum err phone_target(struct phone *ph, const char *url, struct target *t, struc
 		return ERR_VALUE;
 	}
 	snprintf(t->host_header, sizeof t->host_header, SPAN_FMT "%s" SPAN_FMT, SPAN_ARG(u.host), u.port.n ? ":" : "", SPAN_ARG(u.port));
+	t->base = span_z(r ? r->base : "");
 	t->path = sent_part(r ? span_skip(s, used) : u.rest);
+	if (t->path.n == 0)
+		t->path = SPAN("/");
 	t->tls = r ? r->tls : u.tls;
 	if (r)
 		t->to = r->to;
@@ -266,7 +271,8 @@ static enum err request_send(struct call *c, enum post_purpose purpose, bool get
 		return e;
 	encode(&body, p);
 	buf_add(&full, sent_part(span_z(url)));
-	buf_add(&path, t.path.n ? t.path : SPAN("/"));
+	buf_add(&path, t.base);
+	buf_add(&path, t.path);
 	if (get) {
 		const char *mark = strchr(url, '?') ? "&" : "?";
 

@@ -61,118 +61,7 @@ static struct buf *scratch(struct stream *s)
 	return &s->call->ph->scratch;
 }
 
-/* --- the queue's happenings --- */
-
-static void keep(struct buf *side, int64_t t0_us, int64_t from_us, const uint8_t *p, size_t n)
-{
-	size_t at = from_us > t0_us ? (size_t)((from_us - t0_us) / 125) : 0;
-	size_t quiet = at > side->n ? at - side->n : 0;
-	char *room = quiet ? buf_room(side, quiet) : NULL;
-
-	if (room) {
-		memset(room, WAV_SILENCE, quiet);
-		buf_wrote(side, quiet);
-	}
-	buf_add(side, span_of(p, n));
-}
-
-static bool saving(const struct phone *ph)
-{
-	return ph->conf.save || ph->conf.save_both;
-}
-
-static void on_played(void *arg, int64_t from_us, const uint8_t *p, size_t n)
-{
-	struct stream *s = arg;
-
-	if (s->probe)
-		return;
-	if (saving(s->call->ph))
-		keep(&s->call->heard, s->call->answered_us, from_us, p, n);
-	phone_talk_heard(s->call, from_us, n);
-}
-
-static void on_mark(void *arg, const char *name, uint64_t heard_bytes, bool cleared)
-{
-	struct stream *s = arg;
-	struct buf *b = scratch(s);
-
-	(void)heard_bytes;
-	s->n.marks_echoed++;
-	s->n.marks_cleared += cleared;
-	msg_mark(b, ++s->sequence, s->sid, span_z(name));
-	phone_stream_text(s, buf_span(b));
-}
-
-static const struct playq_ops playq_ops = { on_played, on_mark };
-
 /* --- in --- */
-
-static void malformed(struct stream *s, const char *why)
-{
-	if (s->n.malformed++ == 0)
-		snprintf(s->malformed_why, sizeof s->malformed_why, "%s", why);
-}
-
-static void on_media(struct stream *s, struct span base64)
-{
-	int64_t now = clock_us();
-	uint64_t before = s->q.in;
-	enum err e = playq_add(&s->q, now, base64);
-	size_t n = (size_t)(s->q.in - before);
-	struct span piece[2];
-
-	if (e == ERR_LIMIT)
-		s->n.overflow++;
-	else if (e)
-		malformed(s, "the payload is no base64");
-	if (e)
-		return;
-	s->n.media_in++;
-	s->n.bytes_in += n;
-	s->n.largest_media = n > s->n.largest_media ? n : s->n.largest_media;
-	s->last_media_us = now;
-	if (!s->first_media_us)
-		s->first_media_us = now;
-	if (!s->call->ph->delays)
-		return;
-	for (size_t i = 0, k = playq_last(&s->q, n, piece); i < k; i++)
-		pattern_check(&s->check, (const uint8_t *)piece[i].p, piece[i].n, now);
-}
-
-static void on_clear(struct stream *s)
-{
-	int64_t now = clock_us();
-	size_t gone = playq_clear(&s->q, now);
-
-	s->n.clears_in++;
-	s->n.cleared_bytes += gone;
-	if (!s->probe)
-		phone_talk_cleared(s->call, now, gone);
-}
-
-static void handle(struct stream *s, struct span text)
-{
-	struct msg m;
-	const char *why;
-
-	s->n.messages_in++;
-	s->n.largest = text.n > s->n.largest ? text.n : s->n.largest;
-	if (!msg_read(&m, text, s->sid, &why)) {
-		malformed(s, why);
-		return;
-	}
-	if (s->state == ST_LATE || s->state == ST_CONNECTING)
-		malformed(s, "a message before start");
-	else if (m.event == MSG_MEDIA)
-		on_media(s, m.value);
-	else if (m.event == MSG_CLEAR)
-		on_clear(s);
-	else {
-		s->n.marks_in++;
-		playq_mark(&s->q, clock_us(), m.name);
-	}
-}
 
 static void on_message(void *arg, bool binary, struct span text)
 {
@@ -183,7 +72,7 @@ static void on_message(void *arg, bool binary, struct span text)
 	else if (slow_link(s->call->ph))
 		line_put(&s->down, arrival(s->call->ph), PARCEL_TEXT, text);
 	else
-		handle(s, text);
+		phone_stream_handle(s, text);
 }
 
 /* --- the beginning --- */
@@ -275,7 +164,7 @@ static void link_flush(struct stream *s)
 	struct span text;
 
 	while (s->state != ST_OVER && line_take(&s->down, INT64_MAX, &kind, &text))
-		handle(s, text);
+		phone_stream_handle(s, text);
 }
 
 static void complain(struct stream *s)
@@ -385,8 +274,8 @@ static void frame_out(struct stream *s, int64_t now_us)
 		phone_talk_frame(s->call, s, now_us, audio);
 	if (s->state != ST_TALKING)                      /* the script hung up */
 		return;
-	if (saving(s->call->ph) && !s->probe)
-		keep(&s->call->spoken, s->call->answered_us, at_us, audio, sizeof audio);
+	if (phone_saves(s->call->ph) && !s->probe)
+		phone_keep(&s->call->spoken, s->call->answered_us, at_us, audio, sizeof audio);
 	s->n.frames_out++;
 	b = scratch(s);
 	msg_media(b, ++s->sequence, s->sid, ++s->chunk, ms > s->skew_ms ? ms - s->skew_ms : 0, audio, sizeof audio);
@@ -424,7 +313,7 @@ void phone_stream_link(struct stream *s, int64_t now_us)
 	while (s->state != ST_OVER && line_take(&s->up, now_us, &kind, &text))
 		deliver_up(s, kind, text);
 	while (s->state != ST_OVER && line_take(&s->down, now_us, &kind, &text))
-		handle(s, text);
+		phone_stream_handle(s, text);
 }
 
 /* --- making and ending --- */
@@ -472,6 +361,7 @@ static enum err connect_stream(struct stream *s, struct buf *why)
 	char signature[SIGNATURE_TEXT];
 	struct ws_request r = { t.host_header, SPAN_NONE, signature };
 	bool forged = phone_stream_fault(s, PF_FORGED_STREAM);
+	struct buf path = BUF_INIT;
 	size_t n = strlen(s->url);
 	enum err e;
 
@@ -484,8 +374,12 @@ static enum err connect_stream(struct stream *s, struct buf *why)
 		return e;
 	if (phone_stream_fault(s, PF_UNSIGNED_STREAM))
 		r.signature = NULL;
-	r.path = t.path.n ? t.path : SPAN("/");
-	return ws_open(&s->ws, ph->loop, &t.to, t.tls ? ph->tls : NULL, t.name, &r, &ws_ops, s);
+	buf_add(&path, t.base);
+	buf_add(&path, t.path);
+	r.path = buf_span(&path);
+	e = path.err ? path.err : ws_open(&s->ws, ph->loop, &t.to, t.tls ? ph->tls : NULL, t.name, &r, &ws_ops, s);
+	buf_fini(&path);
+	return e;
 }
 
 struct stream *phone_stream_open(struct call *c, const struct stream *like, enum probe probe)
@@ -505,7 +399,7 @@ struct stream *phone_stream_open(struct call *c, const struct stream *like, enum
 	if (!probe)
 		c->stream = s;
 	s->opening_us = clock_us();
-	playq_init(&s->q, &playq_ops, s);
+	playq_init(&s->q, &phone_playq_ops, s);
 	pattern_check_init(&s->check, 0, c->ph->delays);
 	e = random_bytes(id, sizeof id);
 	memcpy(s->sid, "MZ", 2);
@@ -528,6 +422,7 @@ void phone_stream_fini(struct stream *s)
 	}
 	ws_fini(&s->ws);
 	playq_fini(&s->q);
+	free(s->names.v);
 	line_fini(&s->up);
 	line_fini(&s->down);
 	free(s->url);

@@ -45,6 +45,7 @@ void phone_talk_heard(struct call *c, int64_t from_us, size_t bytes)
 	if (!t->agent_on)
 		agent_begins(c, from_us);
 	t->heard_us = from_us + (int64_t)bytes * 125;
+	t->greeting_bytes += turn && turn->end_us ? 0 : t->n_turns <= 1 ? bytes : 0;
 	if (!turn || !turn->end_us || from_us < turn->end_us || !c->ph->plan->lines[turn->line].answer)
 		return;
 	if (!turn->answered) {
