@@ -9,7 +9,7 @@ model_pid= serve_pid= base= relay=
 own_environment() { # nothing of the user's .env or environment counts; data and ports of our own
 	local v
 	for v in $(env | sed -n 's/^\([A-Z_]*\)=.*/\1/p'); do
-		case $v in OFFHOOK_BIN) ;; OPENAI_* | OFFHOOK_* | TWILIO_* | PUBLIC_URL) unset "$v" ;; esac
+		case $v in OPENAI_* | OFFHOOK_* | TWILIO_* | PUBLIC_URL) unset "$v" ;; esac
 	done
 	export OFFHOOK_ENV=/dev/null OFFHOOK_HTTP_PORT=0 OFFHOOK_RELAY_LISTEN=127.0.0.1:0 OFFHOOK_DATA_DIR=$OUT/data
 	made_up_account

@@ -53,7 +53,7 @@ incoming() { # CALLSID: the call webhook
 session_in() { grep -oE '/ws/realtime/[0-9a-f-]{36}' | head -1 | cut -d/ -f4; }
 offhook() { "$BIN/offhook" "$@"; }
 children() { # NAME: pids of our product's processes of that program name
-	pgrep -x -- "${1:0:15}" -s 0 2>/dev/null | while read -r p; do
-		tr '\0' '\n' <"/proc/$p/environ" 2>/dev/null | grep -qx "OFFHOOK_DATA_DIR=$OFFHOOK_DATA_DIR" && echo "$p"
+	pgrep -x -- "${1:0:15}" 2>/dev/null | while read -r p; do
+		{ tr '\0' '\n' <"/proc/$p/environ"; } 2>/dev/null | grep -qx "OFFHOOK_DATA_DIR=$OFFHOOK_DATA_DIR" && echo "$p"
 	done
 }
