@@ -104,9 +104,12 @@ static const struct chore {
 /* Somebody died and the database was recovered: open it again. Anything else is tried again when it is due. */
 static void trouble(struct keeper *k, const char *chore, enum err e)
 {
-	log_warn("housekeeping.failed", "chore=%s error=%s", chore, err_name(e));
-	if (e == ERR_RECOVER)
+	if (e == ERR_RECOVER) {
+		log_info("housekeeping.reopen", "chore=%s", chore);
 		cli_close(k->cli);
+	} else {
+		log_warn("housekeeping.failed", "chore=%s error=%s", chore, err_name(e));
+	}
 }
 
 static void round_of(struct keeper *k, int64_t due[CHORES], int64_t now_ms)

@@ -10,9 +10,10 @@
 static enum err become(struct cli *c, const char *dir, const struct stat *st)
 {
 	const struct passwd *pw = getpwuid(st->st_uid);
-	int bad = pw ? initgroups(pw->pw_name, st->st_gid) : setgroups(1, &st->st_gid);
+	gid_t gid = pw ? pw->pw_gid : st->st_gid;             /* not the directory's group, which may still be root's */
+	int bad = pw ? initgroups(pw->pw_name, gid) : setgroups(1, &gid);
 
-	if (bad || setgid(st->st_gid) || setuid(st->st_uid))
+	if (bad || setgid(gid) || setuid(st->st_uid))
 		return cli_fail(c, ERR_DENIED, "%s: cannot become its owner (user %u): %s", dir, (unsigned)st->st_uid, strerror(errno));
 	return ERR_OK;
 }

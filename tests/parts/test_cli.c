@@ -463,6 +463,55 @@ static void an_interrupt_never_costs_others_a_recovery(void **state)
 	store_close(s);
 }
 
+/* Two thirds of the calls have ended and are weeks old; what still runs is never purged. */
+static void housekeeping_purges_what_is_too_old(void **state)
+{
+	static const char *const words[] = { "housekeeping", NULL };
+	int out, status;
+	pid_t pid;
+
+	(void)state;
+	calls_make();
+	setenv("OFFHOOK_RETENTION_DAYS", "1", 1);
+	pid = start(&out, words);
+	unsetenv("OFFHOOK_RETENTION_DAYS");
+	wait_until(20000, count("call list --json --limit 100") == 20);
+	kill(pid, SIGTERM);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status_code(status), 0);
+	assert_int_equal(count("call list --json --status connected --limit 100"), 20);
+	close(out);
+}
+
+static void housekeeping_lives_through_somebody_elses_death(void **state)
+{
+	static const char *const words[] = { "housekeeping", NULL };
+	struct ran r = { 0 };
+	int out, status;
+	pid_t pid = start(&out, words), victim;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		int unused;
+
+		victim = start(&unused, words);
+		poll(NULL, 0, 200 + i * 70);
+		kill(victim, SIGKILL);
+		assert_int_equal(waitpid(victim, &status, 0), victim);
+		close(unused);
+		offhook(&w, &r, NULL, "agent set default voice=cedar");       /* who opens next recovers, if there is something to recover */
+		assert_int_equal(r.code, 0);
+	}
+	offhook(&w, &r, NULL, "db check");
+	assert_int_equal(r.code, 0);
+	kill(pid, SIGTERM);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (status_code(status) != 0 && status_code(status) != STORE_EXIT)
+		fail_msg("%d", status_code(status));
+	close(out);
+	ran_fini(&r);
+}
+
 static void nobody_reading_is_no_failure(void **state)
 {
 	static const char *const words[] = { "agent", "show", "default", NULL };
@@ -561,7 +610,7 @@ static void root_becomes_the_owner_and_others_are_refused(void **state)
 	ran_fini(&r);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
@@ -575,11 +624,15 @@ int main(void)
 		TEST(a_call_is_told_and_deleted),
 		TEST(following_prints_what_happens_and_ends_with_the_call),
 		TEST(an_interrupt_never_costs_others_a_recovery),
+		TEST(housekeeping_purges_what_is_too_old),
+		TEST(housekeeping_lives_through_somebody_elses_death),
 		TEST(nobody_reading_is_no_failure),
 		TEST(passwords_come_from_standard_input_when_it_is_no_terminal),
 		TEST(root_becomes_the_owner_and_others_are_refused),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
