@@ -141,7 +141,7 @@ static bool member(struct cursor *c, struct scan_want *want, size_t n)
 
 bool scan_object(struct span json, struct scan_want *want, size_t n)
 {
-	struct cursor c = { json.p, json.p + json.n };
+	struct cursor c = { json.p, json.p ? json.p + json.n : NULL };
 
 	for (size_t i = 0; i < n; i++) {
 		want[i].value = SPAN_NONE;
