@@ -84,6 +84,15 @@ double pattern_delay_ms(const struct pattern_delays *d, double quantile)
 	return (double)d->max_us / 1000;
 }
 
+uint64_t pattern_delays_over(const struct pattern_delays *d, unsigned ms)
+{
+	uint64_t n = 0;
+
+	for (size_t i = (size_t)ms * 10; i < PATTERN_BUCKETS; i++)
+		n += d->bucket[i];
+	return n;
+}
+
 static void delay_add(struct pattern_delays *d, int64_t us)
 {
 	size_t i = us < 0 ? 0 : (size_t)us / 100;

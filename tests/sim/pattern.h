@@ -29,6 +29,8 @@ struct pattern_delays {
 	uint32_t bucket[PATTERN_BUCKETS];
 };
 double pattern_delay_ms(const struct pattern_delays *d, double quantile);      /* 0.5, 0.99; 0 when there are none */
+#define PATTERN_LATE_MS 60
+uint64_t pattern_delays_over(const struct pattern_delays *d, unsigned ms);     /* how many took longer; late: over PATTERN_LATE_MS */
 
 #define PATTERN_WINDOW 1024
 struct pattern_check {

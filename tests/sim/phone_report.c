@@ -355,6 +355,7 @@ static void delays_json(struct jbuild *b, struct json_object *o, const struct pa
 	json_set(b, q, "p95", json_num(b, pattern_delay_ms(d, 0.95)));
 	json_set(b, q, "p99", json_num(b, pattern_delay_ms(d, 0.99)));
 	json_set(b, q, "max", json_num(b, (double)d->max_us / 1000));
+	put_int(b, q, "late", pattern_delays_over(d, PATTERN_LATE_MS));
 	json_set(b, o, "delay_ms", q);
 }
 

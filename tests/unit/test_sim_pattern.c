@@ -127,6 +127,8 @@ static void delays_are_measured(void **state)
 	assert_int_equal(d.n, 100);
 	assert_true(pattern_delay_ms(&d, 0.5) > 1.9 && pattern_delay_ms(&d, 0.5) < 2.2);
 	assert_true(pattern_delay_ms(&d, 0.99) > 29 && pattern_delay_ms(&d, 0.99) < 31);
+	assert_int_equal(pattern_delays_over(&d, 20), 10);
+	assert_int_equal(pattern_delays_over(&d, PATTERN_LATE_MS), 0);
 	assert_int_equal(d.max_us, 30050);
 }
 
