@@ -69,6 +69,11 @@ const char *table_name(enum table t);
 const char *index_name(enum index x);
 enum table index_table(enum index x);
 
+void nap_ms(unsigned ms);
+
+enum err sentinel_start(struct store *s);
+bool sentinel_stop(struct store *s);         /* false: it is stuck in a region that was given up */
+
 enum err env_open(struct runner *r);
 int regions_reserve(const struct store *s);  /* 0 or errno */
 bool env_helper_soon(struct store *s);       /* runs the helper unless that was done a moment ago */
