@@ -24,7 +24,7 @@
 
 struct model {                          /* what all sessions share */
 	const struct scenario *scenario;
-	struct speech *speech;
+	struct speech *speech;          /* NULL: nothing is spoken, the pattern stands for the sound of words */
 	FILE *log;                      /* NULL: none */
 	struct model_stats stats;
 	unsigned sessions;              /* numbered so far */

@@ -1,4 +1,4 @@
-/* model_answer - a response while it runs; shared by model_reply.c, which plans it, and model_answer.c, which delivers it. */
+/* model_answer - a response while it runs; shared by model_reply.c, which plans it, model_answer.c, which leads it, and model_output.c, which delivers it. */
 #ifndef OFFHOOK_SIM_MODEL_ANSWER_H
 #define OFFHOOK_SIM_MODEL_ANSWER_H
 
@@ -41,7 +41,12 @@ struct answer {
 	size_t frame_at;                /* used bytes of it */
 };
 
-/* Chooses what is said and fills outs, end, due. False: out of memory or no speech; `why` says what. */
+/* model_output.c: one item. */
+bool out_begin(struct model_sess *s, struct answer *a, struct out *o);       /* false: out of memory */
+bool out_flow(struct model_sess *s, struct answer *a, struct out *o);        /* the next piece; false: there is no further one */
+void out_end(struct model_sess *s, struct answer *a, struct out *o, enum item_status status);
+
+/* model_reply.c: chooses what is said and fills outs, end, due. False: out of memory or no speech; `why` says what. */
 bool reply_plan(struct model_sess *s, struct answer *a, struct json_object *params, struct buf *why);
 
 #endif

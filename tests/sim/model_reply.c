@@ -18,16 +18,19 @@ static struct out *out_add(struct answer *a, struct span text)
 	return o;
 }
 
-static bool add_pattern(struct model_sess *s, struct answer *a, double seconds)
+static void pattern_for(const struct answer *a, struct out *o, double seconds)
+{
+	o->pattern_bytes = (uint64_t)(seconds * 50 + 0.5) * 20 * speech_bytes_per_ms(a->format);
+	o->total = (size_t)o->pattern_bytes;
+}
+
+static bool add_pattern(struct answer *a, double seconds)
 {
 	struct out *o = out_add(a, SPAN("pattern"));
 
-	(void)s;
-	if (!o)
-		return false;
-	o->pattern_bytes = (uint64_t)(seconds * 50 + 0.5) * 20 * speech_bytes_per_ms(a->format);
-	o->total = (size_t)o->pattern_bytes;
-	return true;
+	if (o)
+		pattern_for(a, o, seconds);
+	return o != NULL;
 }
 
 static bool add_words(struct model_sess *s, struct answer *a, struct span text, const char *wav, const char *phase, struct buf *why)
@@ -40,6 +43,10 @@ static bool add_words(struct model_sess *s, struct answer *a, struct span text, 
 	o->phase = model_reasons(s) ? phase : NULL;
 	if (a->text_only)
 		return true;
+	if (!s->m->speech) {
+		pattern_for(a, o, 0.5);
+		return true;
+	}
 	e = wav ? speech_file(s->m->speech, wav, text, &o->clip, why) : speech_get(s->m->speech, SPEECH_AGENT, text, &o->clip, why);
 	if (e)
 		return false;
@@ -71,7 +78,7 @@ static bool add_reply(struct model_sess *s, struct answer *a, const struct reply
 	if (r->commentary)
 		fine = add_words(s, a, span_z(r->commentary), NULL, "commentary", why);
 	if (fine && !isnan(r->pattern_seconds))
-		fine = add_pattern(s, a, r->pattern_seconds);
+		fine = add_pattern(a, r->pattern_seconds);
 	else if (fine && r->say)
 		fine = add_words(s, a, span_z(r->say), r->wav, "final_answer", why);
 	for (size_t i = 0; fine && !a->no_calls && i < r->n_calls; i++)
@@ -210,7 +217,7 @@ bool reply_plan(struct model_sess *s, struct answer *a, struct json_object *para
 	if (script_is_pattern(s->script)) {
 		s->pattern_started = true;
 		a->due = clock_ms();
-		return add_pattern(s, a, s->script->pattern_seconds);
+		return add_pattern(a, s->script->pattern_seconds);
 	}
 	if (words.n)
 		fine = add_words(s, a, words, NULL, "final_answer", why);

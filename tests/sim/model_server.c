@@ -361,8 +361,20 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 
 /* --- time --- */
 
+/* A connection that is not read does not tell that its peer has gone. */
+static bool peer_gone(const struct conn *c)
+{
+	struct tcp_info info;
+	socklen_t n = sizeof info;
+
+	return getsockopt(lws_get_socket_fd(c->wsi), IPPROTO_TCP, TCP_INFO, &info, &n) == 0 &&
+	       (info.tcpi_state == TCP_CLOSE_WAIT || info.tcpi_state == TCP_CLOSE || info.tcpi_state == TCP_LAST_ACK);
+}
+
 static void conn_tick(struct conn *c, int64_t now)
 {
+	if (c->read_at && peer_gone(c))
+		c->read_at = c->write_at = now;
 	if (c->read_at && now >= c->read_at) {
 		c->read_at = 0;
 		lws_rx_flow_control(c->wsi, 1);
