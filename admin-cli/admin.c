@@ -69,7 +69,7 @@ static enum err line_read(struct buf *out)
 		buf_addc(out, c);
 	if (out->n && out->p[out->n - 1] == '\r')
 		out->n--;
-	return out->err;
+	return n < 0 ? ERR_IO : out->err;
 }
 
 /* Ctrl-C must not leave the terminal silent: it is an ordinary character until the line is read. */

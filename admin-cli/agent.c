@@ -161,7 +161,7 @@ static void changes_add(struct json_object *row, struct json_object *before)
 	struct jbuild jb = { 0 };
 
 	json_object_object_foreach(row, name, value) {
-		if (before && strcmp(name, "version") && strcmp(name, "updated_at") && !json_object_equal(value, json_get(before, name)))
+		if (before && strcmp(name, "version") != 0 && strcmp(name, "updated_at") != 0 && !json_object_equal(value, json_get(before, name)))
 			buf_printf(&b, "%s%s", b.n ? " " : "", name);
 	}
 	json_set(&jb, row, "changed", json_str(&jb, before ? buf_span(&b) : SPAN("made")));

@@ -140,7 +140,7 @@ static enum err option_read(struct args *a, const char *const *argv, bool *used,
 {
 	struct span p = span_z(a->cmd->pattern), name = up_to(span_z(argv[0]), '=');
 	bool inside = name.n < strlen(argv[0]);
-	struct slot s;
+	struct slot s = { .name = SPAN_NONE };
 
 	*used = false;
 	while (slot_next(&p, &s))

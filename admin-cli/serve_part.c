@@ -419,7 +419,7 @@ static _Noreturn void once_main(struct serve *s, const char *const *words, pid_t
 	struct buf b = BUF_INIT;
 	char *argv[8] = { (char[]){ "offhook" } };
 
-	for (size_t i = 0; words[i] && i < 6; i++)
+	for (size_t i = 0; i < 6 && words[i]; i++)
 		argv[i + 1] = span_dup(span_z(words[i]));
 	child_settle(parent);
 	fds_place(NULL, 0);

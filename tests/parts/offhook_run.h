@@ -79,7 +79,7 @@ out:
 
 static inline void world_init(struct world *w)
 {
-	strcpy(w->dir, "/tmp/offhook-test-XXXXXX");
+	snprintf(w->dir, sizeof w->dir, "/tmp/offhook-test-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	assert_int_equal(chmod(w->dir, 0755), 0);
 	snprintf(w->data, sizeof w->data, "%s/data", w->dir);

@@ -207,6 +207,7 @@ static void import_takes_what_export_prints_all_or_none(void **state)
 /* --- calls, written as the relay writes them --- */
 
 #define SESSION "0ff00c00-0000-4000-8000-0000000000"
+#define RUNNING "0ff00c00-0000-4000-8000-000000000001"         /* the one whose status is connected */
 
 static void set(const struct record_type *rt, void *rec, const char *field, const char *value)
 {
@@ -361,8 +362,8 @@ static void calls_are_listed_newest_first_and_filtered(void **state)
 static void a_call_is_told_and_deleted(void **state)
 {
 	static const struct row rows[] = {
-		{ "call transcript " SESSION "00", NULL, 0, "10:00:01.500  assistant  Hello\n10:00:01.500  user       Hi\xEF\xBF\xBD[31m there\n"
-		  "10:00:01.500  assistant  Bye [interrupted]\n", NULL },
+		{ "call transcript " SESSION "00", NULL, 0, "10:00:01.500  assistant  Hello\n10:00:01.500  user       Hi\xEF\xBF\xBD[31m there\n", NULL },
+		{ "call transcript " SESSION "00", NULL, 0, "10:00:01.500  assistant  Bye [interrupted]\n", NULL },
 		{ "call transcript " SESSION "00 --json", NULL, 0, "\"role\": \"assistant\"", NULL },
 		{ "call transcript " SESSION "01", NULL, 0, NULL, NULL },
 		{ "call events " SESSION "00", NULL, 0, "10:00:02.250  call.announced                {\"n\":1}\n", NULL },
@@ -414,8 +415,8 @@ static bool reads(int fd, struct buf *b, const char *text)
 
 static void following_prints_what_happens_and_ends_with_the_call(void **state)
 {
-	static const char *const words[] = { "call", "events", SESSION "01", "--follow", NULL };
-	struct event_job a = { SESSION "01", 0, "first.event" }, b = { SESSION "01", 1, "second.event" };
+	static const char *const words[] = { "call", "events", RUNNING, "--follow", NULL };
+	struct event_job a = { RUNNING, 0, "first.event" }, b = { RUNNING, 1, "second.event" };
 	struct buf got = BUF_INIT;
 	struct store *s;
 	int out, status;
@@ -430,7 +431,7 @@ static void following_prints_what_happens_and_ends_with_the_call(void **state)
 	assert_int_equal(store_txn(s, EVENTUAL, put_event, &b), ERR_OK);
 	wait_until(10000, reads(out, &got, "second.event"));
 	assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
-	assert_int_equal(store_txn(s, EVENTUAL, end_call, (void *)(uintptr_t)(SESSION "01")), ERR_OK);
+	assert_int_equal(store_txn(s, EVENTUAL, end_call, (void *)(uintptr_t)RUNNING), ERR_OK);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status_code(status), 0);
 	assert_null(strstr(strstr(buf_z(&got), "first.event") + 1, "first.event"));          /* each one once */
@@ -443,7 +444,7 @@ static void following_prints_what_happens_and_ends_with_the_call(void **state)
 static void an_interrupt_never_costs_others_a_recovery(void **state)
 {
 	static const char *const write[] = { "agent", "set", "default", "voice=marin", NULL };
-	static const char *const follow[] = { "call", "follow", SESSION "01", NULL };
+	static const char *const follow[] = { "call", "follow", RUNNING, NULL };
 	struct store *s;
 	int out, status;
 
@@ -459,7 +460,7 @@ static void an_interrupt_never_costs_others_a_recovery(void **state)
 		close(out);
 		assert_false(store_recovered(s));
 	}
-	assert_int_equal(store_txn(s, DURABLE, end_call, (void *)(uintptr_t)(SESSION "01")), ERR_OK);
+	assert_int_equal(store_txn(s, DURABLE, end_call, (void *)(uintptr_t)RUNNING), ERR_OK);
 	store_close(s);
 }
 
@@ -592,7 +593,7 @@ static void root_becomes_the_owner_and_others_are_refused(void **state)
 	snprintf(program, sizeof program, "%s/offhook", w.dir);
 	assert_int_equal(file_read(&b, w.program), ERR_OK);
 	assert_int_equal(file_replace(program, buf_span(&b), 0755), ERR_OK);
-	strcpy(w.program, program);
+	assert_true(span_copy(w.program, sizeof w.program, span_z(program)));
 	pid = fork();
 	if (pid == 0) {
 		int fd = temp_file();

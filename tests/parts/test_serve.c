@@ -33,7 +33,7 @@ static void on_term(int sig)
 
 static int fd_named(const char *name)
 {
-	const char *p = strstr(getenv("OFFHOOK_FDS"), name);
+	const char *all = getenv("OFFHOOK_FDS"), *p = all ? strstr(all, name) : NULL;
 
 	return p ? atoi(p + strlen(name) + 1) : -1;
 }
@@ -123,7 +123,7 @@ static void stage(struct instance *in)
 	world_init(&in->w);
 	snprintf(to, sizeof to, "%s/offhook", in->w.dir);
 	copy_file(in->w.program, to);
-	strcpy(in->w.program, to);
+	assert_true(span_copy(in->w.program, sizeof in->w.program, span_z(to)));
 	assert_true(n > 0);
 	from[n] = '\0';
 	snprintf(to, sizeof to, "%s/offhook-relay", in->w.dir);
