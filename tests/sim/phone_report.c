@@ -64,6 +64,9 @@ static void stream_counts(struct jbuild *b, struct json_object *o, const struct 
 	put_int(b, o, "cleared_ms", s->n.cleared_bytes / 8);
 	put_int(b, o, "largest_message", s->n.largest);
 	put_int(b, o, "largest_media_ms", s->n.largest_media / 8);
+	put_int(b, o, "uneven_media", s->n.uneven_media);
+	put_int(b, o, "most_between_marks_ms", s->n.most_between_marks / 8);
+	put_int(b, o, "double_marks", s->n.double_marks);
 	put_int(b, o, "malformed", s->n.malformed);
 	put_int(b, o, "binary", s->n.binary);
 	put_int(b, o, "overflow", s->n.overflow);
@@ -172,6 +175,7 @@ struct json_object *phone_call_json(struct jbuild *b, struct call *c)
 	json_set(b, o, "webhook_ms", json_num(b, round((double)c->webhook_us / 100) / 10));
 	put_ms(b, o, "answered_ms", c->began_us, c->answered_us);
 	put_ms(b, o, "first_audio_ms", c->answered_us, c->talk.greeting_us ? c->talk.greeting_us : c->talk.n_turns ? c->talk.turns[0].answer_us : 0);
+	put_int(b, o, "greeting_heard_ms", c->talk.greeting_bytes / 8);
 	put_ms(b, o, "lasted_ms", c->began_us, c->ended_us);
 	json_set(b, o, "hung_up", json_bool(b, c->hung_up));
 	json_set(b, o, "actions", json_int(b, c->n_actions));
@@ -278,6 +282,12 @@ static void missing_problems(struct call *c, unsigned had)
 
 static void check_pattern(struct call *c)
 {
+	uint64_t frames = 0;
+
+	for (const struct stream *s = c->streams; s; s = s->next)
+		frames += s->check.frames;
+	if (!isnan(c->ph->conf.pattern) && !c->ph->conf.scenario && frames == 0)
+		phone_call_problem(c, "not one numbered frame came from the agent");
 	for (const struct stream *s = c->streams; s && c->ph->delays; s = s->next)
 		if (pattern_errors(&s->check) || s->check.tail_bytes)
 			phone_call_problem(c, "numbered frames: %llu lost, %llu doubled, %llu out of order, %llu damaged, %llu of another call",
