@@ -33,9 +33,8 @@ own_environment
 
 # --- Twilio's webhooks by hand: signed with openssl, sent with curl ---
 sign() { # URL [NAME=VALUE...]: X-Twilio-Signature
-	local url=$1 s; shift
-	s=$url$(printf '%s\n' "$@" | LC_ALL=C sort | sed 's/=//' | tr -d '\n')
-	printf %s "$s" | openssl dgst -sha1 -hmac "$TWILIO_AUTH_TOKEN" -binary | base64
+	local url=$1; shift
+	{ printf %s "$url"; printf '%s\0' "$@" | LC_ALL=C sort -z -t= -k1,1 | sed -z 's/=//' | tr -d '\0'; } | openssl dgst -sha1 -hmac "$TWILIO_AUTH_TOKEN" -binary | base64
 }
 twilio_post() { # PATH [NAME=VALUE...]: prints the body, then the status on a line of its own
 	local path=$1 args=() p sig; shift
