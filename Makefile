@@ -159,6 +159,7 @@ install: programs
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/offhook $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 lighttpd*.conf env.example $(DESTDIR)$(PREFIX)/share/offhook
+	for d in errors admin; do [ ! -d fcgi-webhook/$$d ] || cp -R fcgi-webhook/$$d $(DESTDIR)$(PREFIX)/share/offhook/; done
 	for m in admin-cli/*.1 media-relay/*.1 fcgi-webhook/*.1 tests/sim/*.1; do \
 		[ ! -e $$m ] || install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1; done
 	for m in shared/*.5; do [ ! -e $$m ] || install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man5; done
