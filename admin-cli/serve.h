@@ -37,7 +37,7 @@ struct serve {
 	char *data_dir, *run_dir, *bin_dir, *conf_file, *share_dir, *lighttpd;      /* absolute paths */
 	int sock[LISTEN_COUNT];                  /* -1: not wanted */
 	unsigned http_port, https_port;
-	char relay_listen[80];                   /* with the port it really has */
+	char relay_listen[80], relay_tls_listen[80];      /* with the ports they really have; "" when not wanted */
 	int lock_fd, signal_fd;
 
 	struct child *children;

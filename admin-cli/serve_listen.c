@@ -46,12 +46,12 @@ static enum err listen_port(struct serve *s, enum listener l, int64_t port, cons
 }
 
 /* The configured address with the port that the system chose. */
-static void relay_address(struct serve *s)
+static void real_address(char out[80], const char *configured, int fd)
 {
-	struct span a = span_z(s->cli->cf.relay_listen);
-	const char *colon = memrchr(a.p, ':', a.n);
+	const char *colon = configured ? strrchr(configured, ':') : NULL;
 
-	snprintf(s->relay_listen, sizeof s->relay_listen, "%.*s:%u", (int)(colon ? colon - a.p : 0), a.p, port_of(s->sock[LISTEN_MEDIA]));
+	if (colon && fd >= 0)
+		snprintf(out, 80, "%.*s:%u", (int)(colon - configured), configured, port_of(fd));
 }
 
 enum err serve_listen_tcp(struct serve *s)
@@ -67,7 +67,8 @@ enum err serve_listen_tcp(struct serve *s)
 		e = listen_tcp(s, LISTEN_TLS, span_z(cf->relay_tls_listen), "OFFHOOK_RELAY_TLS_LISTEN");
 	if (e)
 		return e;
-	relay_address(s);
+	real_address(s->relay_listen, cf->relay_listen, s->sock[LISTEN_MEDIA]);
+	real_address(s->relay_tls_listen, cf->relay_tls_listen, s->sock[LISTEN_TLS]);
 	s->http_port = port_of(s->sock[LISTEN_HTTP]);
 	s->https_port = s->sock[LISTEN_HTTPS] >= 0 ? port_of(s->sock[LISTEN_HTTPS]) : 0;
 	return ERR_OK;

@@ -128,6 +128,7 @@ static void state_write(const struct serve *s)
 	json_set(&b, o, "http_port", json_int(&b, s->http_port));
 	json_set(&b, o, "https_port", s->https_port ? json_int(&b, s->https_port) : NULL);
 	json_set(&b, o, "relay_listen", json_strz(&b, s->relay_listen));
+	json_set(&b, o, "relay_tls_listen", *s->relay_tls_listen ? json_strz(&b, s->relay_tls_listen) : NULL);
 	json_set(&b, o, "started_at", json_strz(&b, now));
 	buf_printf(&path, "%s/serve.json", s->run_dir);
 	if (!b.err && json_write(&text, o) == ERR_OK && !path.err)
