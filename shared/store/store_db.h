@@ -64,7 +64,7 @@ void txn_failed(struct txn *t, int e);
 void cursors_close(struct txn *t);
 
 enum err tables_open(struct runner *r);
-void tables_close(struct store *s);
+int tables_close(struct store *s);           /* DB_RUNRECOVERY: the environment must not be closed any more */
 const char *table_name(enum table t);
 const char *index_name(enum index x);
 enum table index_table(enum index x);

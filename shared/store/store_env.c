@@ -127,26 +127,33 @@ static int region_open(struct store *s)
 	return s->region_fd < 0 ? errno : 0;
 }
 
-/* Opens, and makes sure that the region we watch is the one we use: somebody may recover between the two. */
+/* Is the region we watch the one we use? Somebody may have recovered since it was opened: then it is not closed any more, and another store opens. */
+static int env_watched(struct store *s, DB_ENV *env)
+{
+	int n, e = region_open(s);
+
+	e = e ? e : regions_reserve(s);
+	e = e ? e : env->lock_detect(env, 0, DB_LOCK_EXPIRE, &n);
+	return e == ENOENT ? DB_RUNRECOVERY : e;
+}
+
 static int env_try(struct runner *r, struct store *s)
 {
 	DB_ENV *env = NULL;
-	int e, n;
+	bool watched = false;
+	int e;
 
 	lib_enter(r);
 	e = env_create(s, &env);
-	e = e ? e : region_open(s);
-	e = e ? e : regions_reserve(s);
-	e = e ? e : env->lock_detect(env, 0, DB_LOCK_EXPIRE, &n);
-	if (e && env)
-		env->close(env, 0);
-	if (e && s->region_fd >= 0) {
-		close(s->region_fd);
-		s->region_fd = -1;
+	if (!e) {
+		e = env_watched(s, env);
+		watched = !e || e == DB_RUNRECOVERY;
 	}
+	if (!watched && env)
+		env->close(env, 0);
 	lib_leave(r);
-	s->env = e ? NULL : env;
-	atomic_store(&s->open, e == 0);
+	s->env = watched ? env : NULL;
+	atomic_store(&s->open, watched);
 	return e;
 }
 
@@ -155,7 +162,7 @@ enum err env_open(struct runner *r)
 	struct store *s = runner_store(r);
 	int e = DB_RUNRECOVERY;
 
-	for (unsigned i = 0; i < OPEN_TRIES && (e == DB_RUNRECOVERY || e == ENOENT || e == EAGAIN); i++) {
+	for (unsigned i = 0; i < OPEN_TRIES && !s->env && (e == DB_RUNRECOVERY || e == ENOENT || e == EAGAIN); i++) {
 		nap_ms(i ? 10 * i : 0);
 		atomic_store(&s->dead, false);
 		e = env_try(r, s);
@@ -378,15 +385,14 @@ int store_helper_main(const char *home, const char *key_file)
 static enum err close_job(struct runner *r, void *arg)
 {
 	struct store *s = runner_store(r);
-	int e = 0;
+	int e;
 
 	(void)arg;
 	lib_enter(r);
-	tables_close(s);
-	if (s->env)
+	e = tables_close(s);
+	if (e != DB_RUNRECOVERY && s->env)
 		e = s->env->close(s->env, 0);
 	lib_leave(r);
-	s->env = NULL;
 	return e == DB_RUNRECOVERY ? ERR_RECOVER : ERR_OK;
 }
 

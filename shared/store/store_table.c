@@ -163,14 +163,19 @@ enum err tables_open(struct runner *r)
 	return db_err(s, e, what);
 }
 
-void tables_close(struct store *s)
+/* After a panic what is left stays open: closing on would only free what threads may still look at. */
+int tables_close(struct store *s)
 {
-	for (unsigned i = 0; i < X_COUNT; i++)
-		if (s->index[i])
-			s->index[i]->close(s->index[i], 0);
-	for (unsigned i = 0; i < T_COUNT; i++)
-		if (s->table[i])
-			s->table[i]->close(s->table[i], 0);
-	memset(s->index, 0, sizeof s->index);
-	memset(s->table, 0, sizeof s->table);
+	int e = 0;
+
+	for (unsigned i = 0; i < X_COUNT + T_COUNT && e != DB_RUNRECOVERY; i++) {
+		DB **d = i < X_COUNT ? &s->index[i] : &s->table[i - X_COUNT];
+
+		if (!*d)
+			continue;
+		e = (*d)->close(*d, 0);
+		if (e != DB_RUNRECOVERY)
+			*d = NULL;
+	}
+	return e;
 }
