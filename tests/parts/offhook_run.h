@@ -29,6 +29,7 @@ struct world {
 	char dir[64];                    /* everything of this test; gone afterwards */
 	char data[80];
 	char program[4096];              /* the offhook to run */
+	const char *more[8];             /* further variables, each name followed by its value */
 };
 
 struct ran {
@@ -111,6 +112,8 @@ static inline void environment_set(const struct world *w)
 	setenv("OFFHOOK_RELAY_LISTEN", "127.0.0.1:0", 1);
 	setenv("PUBLIC_URL", "https://offhook.example", 1);
 	setenv("LC_ALL", "C.UTF-8", 1);
+	for (size_t i = 0; i + 1 < ROWS(w->more) && w->more[i]; i += 2)
+		setenv(w->more[i], w->more[i + 1], 1);
 }
 
 static inline int temp_file(void)

@@ -8,6 +8,8 @@
 #include <dirent.h>
 #include <fcgiapp.h>
 #include <netinet/in.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -529,6 +531,61 @@ static void sighup_renews_lighttpd_and_no_request_fails(void **state)
 	assert_true(answers(in));
 }
 
+/* --- with TLS --- */
+
+static void certificate_make(const char *cert, const char *key)
+{
+	EVP_PKEY *k = EVP_EC_gen("P-256");
+	X509 *x = X509_new();
+	FILE *f;
+
+	X509_set_version(x, 2);
+	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+	X509_gmtime_adj(X509_getm_notBefore(x), 0);
+	X509_gmtime_adj(X509_getm_notAfter(x), 86400);
+	X509_set_pubkey(x, k);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0);
+	X509_set_issuer_name(x, X509_get_subject_name(x));
+	assert_true(X509_sign(x, k, EVP_sha256()) > 0);
+	f = fopen(cert, "w");
+	assert_true(f && PEM_write_X509(f, x));
+	fclose(f);
+	f = fopen(key, "w");
+	assert_true(f && PEM_write_PrivateKey(f, k, NULL, NULL, 0, NULL, NULL));
+	fclose(f);
+	X509_free(x);
+	EVP_PKEY_free(k);
+}
+
+static void a_bad_certificate_leaves_the_old_lighttpd_serving(void **state)
+{
+	static char cert[128], key[128];
+	struct instance *in = calloc(1, sizeof *in);
+	pid_t before;
+
+	stage(in);
+	*state = in;                                               /* for the teardown */
+	snprintf(cert, sizeof cert, "%s/cert.pem", in->w.dir);
+	snprintf(key, sizeof key, "%s/key.pem", in->w.dir);
+	certificate_make(cert, key);
+	in->w.more[0] = "OFFHOOK_HTTPS_PORT", in->w.more[1] = "0";
+	in->w.more[2] = "OFFHOOK_TLS_CERT", in->w.more[3] = cert;
+	in->w.more[4] = "OFFHOOK_TLS_KEY", in->w.more[5] = key;
+	launch(in);
+	wait_ready(in);
+	before = pid_of(in, "lighttpd");
+	assert_int_equal(file_replace(cert, SPAN("garbage\n"), 0600), ERR_OK);
+	kill(in->pid, SIGHUP);
+	wait_until(5000, has_logged(in, "part.exit program=offhook part=lighttpd"));
+	assert_true(answers(in));
+	assert_int_equal(kill(before, 0), 0);
+	certificate_make(cert, key);
+	kill(in->pid, SIGHUP);
+	wait_until(5000, has_logged(in, "lighttpd.renewed"));
+	assert_true(answers(in));
+	wait_until(5000, kill(before, 0) != 0);
+}
+
 static void status_says_what_is_up_and_what_is_down(void **state)
 {
 	struct instance *in = *state;
@@ -624,6 +681,7 @@ int main(int argc, char **argv)
 		TEST(draining_all_spares_a_relay_that_drains_already),
 		TEST(sighup_renews_lighttpd_and_no_request_fails),
 		TEST(status_says_what_is_up_and_what_is_down),
+		cmocka_unit_test_setup_teardown(a_bad_certificate_leaves_the_old_lighttpd_serving, NULL, teardown),
 		cmocka_unit_test(a_start_that_cannot_work_says_what_to_set),
 	};
 
