@@ -53,25 +53,14 @@ enum err account_get(struct txn *t, struct span id, struct account *out)
 	return key_id(&k, id) ? record_get(t, &account_type, key_span(&k), out) : ERR_NOTFOUND;
 }
 
-/* The first account whose index key starts with the text. */
 static enum err account_by(struct txn *t, enum index x, struct span text, struct account *out)
 {
-	struct key from = { .n = 0 }, to;
-	struct buf rec = BUF_INIT;
-	enum err e;
+	struct key k = { .n = 0 };
 
 	if (!text.p)
 		return ERR_NOTFOUND;
-	key_text(&from, text);
-	to = from;
-	key_after(&to);
-	struct walk w = { .table = T_ACCOUNT, .index = x, .from = key_span(&from), .to = key_span(&to) };
-
-	e = txn_first(t, &w, NULL, &rec);
-	if (!e)
-		e = record_decode(&account_type, buf_span(&rec), out);
-	buf_fini(&rec);
-	return e;
+	key_text(&k, text);
+	return record_by_prefix(t, &account_type, x, &k, false, out);
 }
 
 enum err account_by_name(struct txn *t, struct span name, struct account *out)

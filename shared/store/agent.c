@@ -99,22 +99,12 @@ enum err agent_get(struct txn *t, struct span id, struct agent *out)
 
 enum err agent_by_name(struct txn *t, struct span account_id, struct span name, struct agent *out)
 {
-	struct key from = { .n = 0 }, to;
-	struct buf rec = BUF_INIT;
-	enum err e;
+	struct key k = { .n = 0 };
 
-	if (!key_id(&from, account_id))
+	if (!key_id(&k, account_id))
 		return ERR_NOTFOUND;
-	key_text(&from, name);
-	to = from;
-	key_after(&to);
-	struct walk w = { .table = T_AGENT, .index = X_AGENT_NAME, .from = key_span(&from), .to = key_span(&to) };
-
-	e = txn_first(t, &w, NULL, &rec);
-	if (!e)
-		e = record_decode(&agent_type, buf_span(&rec), out);
-	buf_fini(&rec);
-	return e;
+	key_text(&k, name);
+	return record_by_prefix(t, &agent_type, X_AGENT_NAME, &k, false, out);
 }
 
 /* --- who answers --- */

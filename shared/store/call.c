@@ -141,22 +141,12 @@ enum err call_get_for_update(struct txn *t, struct span session_id, struct call 
 
 enum err call_by_sid(struct txn *t, struct span call_sid, struct call *out)
 {
-	struct key from = { .n = 0 }, to;
-	struct buf rec = BUF_INIT;
-	enum err e;
+	struct key k = { .n = 0 };
 
 	if (call_sid.n == 0)
 		return ERR_NOTFOUND;
-	key_text(&from, call_sid);
-	to = from;
-	key_after(&to);
-	struct walk w = { .table = T_CALL, .index = X_CALL_SID, .from = key_span(&from), .to = key_span(&to), .backwards = true };
-
-	e = txn_first(t, &w, NULL, &rec);
-	if (!e)
-		e = record_decode(&call_type, buf_span(&rec), out);
-	buf_fini(&rec);
-	return e;
+	key_text(&k, call_sid);
+	return record_by_prefix(t, &call_type, X_CALL_SID, &k, true, out);
 }
 
 enum err call_put(struct txn *t, const struct call *c)

@@ -9,6 +9,7 @@
 #include "store/key.h"
 #include "store/record.h"
 #include "store/seal.h"
+#include "store/walk.h"
 
 #define FIELDS_MAX  128
 #define SEALED_MARK '\001'              /* never typed, and no UTF-8 text starts with it by accident */
@@ -258,6 +259,22 @@ enum err record_put(struct txn *t, const struct record_type *rt, struct span key
 enum err record_add(struct txn *t, const struct record_type *rt, struct span key, const void *rec)
 {
 	return put_with(txn_add, t, rt, key, rec);
+}
+
+enum err record_by_prefix(struct txn *t, const struct record_type *rt, unsigned index, const struct key *prefix, bool last, void *rec)
+{
+	struct key to = *prefix;
+	struct buf b = BUF_INIT;
+	enum err e;
+
+	key_after(&to);
+	struct walk w = { .table = rt->table, .index = index, .from = key_span(prefix), .to = key_span(&to), .backwards = last };
+
+	e = txn_first(t, &w, NULL, &b);
+	if (!e)
+		e = record_decode(rt, buf_span(&b), rec);
+	buf_fini(&b);
+	return e;
 }
 
 /* --- secrets: mark, then base64 of the sealed bytes; bound to noun, record and field --- */

@@ -31,6 +31,10 @@ enum err record_get_for_update(struct txn *t, const struct record_type *rt, stru
 enum err record_put(struct txn *t, const struct record_type *rt, struct span key, const void *rec);
 enum err record_add(struct txn *t, const struct record_type *rt, struct span key, const void *rec);
 
+/* The first (`last`: the last) record whose key in an index (walk.h) starts with `prefix`; ERR_NOTFOUND. */
+struct key;
+enum err record_by_prefix(struct txn *t, const struct record_type *rt, unsigned index, const struct key *prefix, bool last, void *rec);
+
 /* Secret members hold plain text (from the command line or JSON) until record_seal, and sealed text after it and when they come from the store.
  * Sealed for the record's storage key, so a secret copied into another record does not open. */
 bool record_secret_sealed(const char *text);

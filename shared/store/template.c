@@ -41,18 +41,8 @@ enum err template_get(struct txn *t, struct span id, struct template *out)
 
 enum err template_by_name(struct txn *t, struct span name, struct template *out)
 {
-	struct key from = { .n = 0 }, to;
-	struct buf rec = BUF_INIT;
-	enum err e;
+	struct key k = { .n = 0 };
 
-	key_text(&from, name);
-	to = from;
-	key_after(&to);
-	struct walk w = { .table = T_TEMPLATE, .index = X_TEMPLATE_NAME, .from = key_span(&from), .to = key_span(&to) };
-
-	e = txn_first(t, &w, NULL, &rec);
-	if (!e)
-		e = record_decode(&template_type, buf_span(&rec), out);
-	buf_fini(&rec);
-	return e;
+	key_text(&k, name);
+	return record_by_prefix(t, &template_type, X_TEMPLATE_NAME, &k, false, out);
 }
