@@ -66,20 +66,38 @@ enum err db_check_run(struct cli *c, const struct args *a)
 	return with_store(c, false, check);
 }
 
-/* {"calls":{"records":3,...}}: one line for each number. */
+static void stat_lines(struct buf *out, struct json_object *o, const char *prefix);
+
+/* One line for each number: "locks.deadlocks 0"; rows of a list go by their names: "tables.calls.records 3". */
+static void stat_value(struct buf *out, struct json_object *v, const char *path)
+{
+	if (json_object_is_type(v, json_type_object)) {
+		stat_lines(out, v, path);
+	} else if (json_object_is_type(v, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(v); i++) {
+			struct json_object *row = json_object_array_get_idx(v, i);
+			struct buf name = BUF_INIT;
+
+			buf_printf(&name, "%s." SPAN_FMT, path, SPAN_ARG(json_get_span(row, "name")));
+			stat_lines(out, row, buf_z(&name));
+			buf_fini(&name);
+		}
+	} else {
+		buf_printf(out, "%-36s ", path);
+		out_value(out, v);
+		buf_addc(out, '\n');
+	}
+}
+
 static void stat_lines(struct buf *out, struct json_object *o, const char *prefix)
 {
 	json_object_object_foreach(o, name, v) {
 		struct buf path = BUF_INIT;
 
+		if (*prefix && strcmp(name, "name") == 0)
+			continue;
 		buf_printf(&path, "%s%s%s", prefix, *prefix ? "." : "", name);
-		if (json_object_is_type(v, json_type_object)) {
-			stat_lines(out, v, buf_z(&path));
-		} else {
-			buf_printf(out, "%-36s ", buf_z(&path));
-			out_value(out, v);
-			buf_addc(out, '\n');
-		}
+		stat_value(out, v, buf_z(&path));
 		buf_fini(&path);
 	}
 }

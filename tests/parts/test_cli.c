@@ -63,6 +63,10 @@ static void the_first_start_makes_what_a_call_needs(void **state)
 		{ "tool list --json", NULL, 0, "[]\n", NULL },
 		{ "call list --json", NULL, 0, "[]\n", NULL },
 		{ "db init", NULL, 0, NULL, NULL },
+		{ "db check", NULL, 0, "ok\n", NULL },
+		{ "db check --json", NULL, 0, "\"ok\": true", NULL },
+		{ "db stat", NULL, 0, "tables.agents.records                1\n", NULL },
+		{ "db stat --json", NULL, 0, "\"tables\": [", NULL },
 		{ "agent list --json", NULL, 0, "\"name\": \"default\"", NULL },
 	};
 
