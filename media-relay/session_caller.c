@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "media-relay/session_impl.h"
 
+#define ECHO_MS 2000
+
 /* --- what the caller hears --- */
 
 void caller_pump(struct session *s)
@@ -31,18 +33,25 @@ void caller_greeting_over(struct session *s)
 	turn_greeting_over(&s->turn);
 }
 
+void caller_truncate(struct session *s, struct span item, int64_t content_index, int64_t heard_ms)
+{
+	struct truncation *t = &s->truncations[s->truncations_n++ % TRUNCATIONS];
+	struct buf msg = BUF_INIT;
+
+	realtime_truncate(&msg, model_event_id(s, 't', t->id), item, content_index, heard_ms);
+	model_send_buf(s, &msg);
+	t->content_index = content_index;
+	if (!span_copy(t->item, sizeof t->item, item))
+		t->id[0] = '\0';
+}
+
 /* `clear` has gone out already. A connection that is being dialled knows nothing of these items. */
 static void tell_cut(struct session *s, const struct playback_cut *c)
 {
-	struct buf msg = BUF_INIT;
-	char id[16];
-
 	transcript_cut(&s->script, c->item, c->heard_ms, c->came_ms);
 	session_note(s, "barge_in", c->item, SPAN_NONE, SPAN_NONE, "{\"heard_ms\":%lld,\"came_ms\":%lld}", (long long)c->heard_ms, (long long)c->came_ms);
-	if (!upstream_ready(&s->up))
-		return;
-	realtime_truncate(&msg, model_event_id(s, 't', id), c->item, c->content_index, c->heard_ms);
-	model_send_buf(s, &msg);
+	if (upstream_ready(&s->up))
+		caller_truncate(s, c->item, c->content_index, c->heard_ms);
 }
 
 static void cancel(struct session *s, struct span response)
@@ -233,6 +242,15 @@ void caller_message(struct session *s, struct span msg)
 	stream_parser_fini(&s->sp);
 }
 
+/* A phone that echoes no marks must not keep the greeting protected for ever. */
+static void greeting_tick(struct session *s)
+{
+	int64_t now = session_now(s);
+
+	if (s->greeting == GREETING_BEGUN && !s->turn.active[0] && !playback_unheard(&s->play, now) && now > playback_end_ms(&s->play) + ECHO_MS)
+		caller_greeting_over(s);
+}
+
 void caller_tick(struct session *s)
 {
 	char text[KEYPAD_TEXT];
@@ -243,4 +261,5 @@ void caller_tick(struct session *s)
 	if (keypad_tick(&s->keypad, session_now(s), text))
 		give_keys(s, span_z(text));
 	caller_pump(s);
+	greeting_tick(s);
 }

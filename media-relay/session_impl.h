@@ -20,6 +20,10 @@ enum greeting { GREETING_DUE, GREETING_ASKED, GREETING_BEGUN, GREETING_OVER };  
 #define MALFORMED_MAX      100
 #define MODEL_BAD_IN_A_ROW 10
 
+/* A truncation under way: refused, it is repeated at what the server says it has. */
+struct truncation { char id[16], item[TURN_ID]; int64_t content_index; };
+#define TRUNCATIONS 4
+
 struct session {
 	struct session_ops ops;
 	void *ctx;
@@ -51,6 +55,8 @@ struct session {
 	struct uplink uplink;
 	struct turn_taking turn;
 	struct keypad keypad;
+	struct truncation truncations[TRUNCATIONS];
+	unsigned truncations_n;
 	struct buf notes;                  /* keypad texts that wait for a model */
 	struct transcript script;
 
@@ -85,6 +91,7 @@ void caller_keys_flush(struct session *s);                                      
 void caller_barge_in(struct session *s, bool by_key);                               /* cuts what is queued or unheard, if there is any */
 void caller_pump(struct session *s);
 void caller_greeting_over(struct session *s);
+void caller_truncate(struct session *s, struct span item, int64_t content_index, int64_t heard_ms);
 
 /* session_model.c */
 void model_want(struct session *s);

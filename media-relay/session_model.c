@@ -201,6 +201,7 @@ static void model_ready(struct session *s)
 	session_observe_ms(s, M_CONNECT, session_now(s) - s->up.dialled_ms);
 	session_note(s, "model.connected", SPAN_NONE, SPAN_NONE, SPAN_NONE, "{\"upstream\":%u,\"ms\":%lld}", upstream_which(&s->up),
 	             (long long)(session_now(s) - s->up.dialled_ms));
+	log_info("model.ready", "upstream=%u ms=%lld", upstream_which(&s->up), (long long)(session_now(s) - s->up.dialled_ms));
 	if (s->was_ready && s->ever_streamed)
 		count_reconnect(s);
 	s->was_ready = true;
@@ -229,12 +230,44 @@ static bool is_create(struct span event_id)
 	return span_is(event_id, "greeting") || (event_id.n > 1 && event_id.p[0] == 'r' && event_id.p[1] >= '0' && event_id.p[1] <= '9');
 }
 
+/* "Audio content of 9250ms is already shorter than 57340ms": then at 9250. Anything else was cut already, or never existed. */
+static void truncate_again(struct session *s, const struct realtime_msg *m)
+{
+	static const struct span lead = { "Audio content of ", 17 };
+	struct span rest, number;
+	int64_t ms;
+
+	if (!span_starts(m->error.message, lead))
+		return;
+	rest = span_skip(m->error.message, lead.n);
+	if (!span_cut(&rest, 'm', &number) || !span_int(number, &ms) || ms < 0)
+		return;
+	for (unsigned i = 0; i < TRUNCATIONS; i++) {
+		struct truncation t = s->truncations[i];
+
+		if (!t.id[0] || !span_is(m->error.event_id, t.id))
+			continue;
+		s->truncations[i].id[0] = '\0';
+		caller_truncate(s, span_z(t.item), t.content_index, ms);
+	}
+}
+
+/* A greeting that was refused twice is not asked for again: the caller speaks first. */
+static void create_refused(struct session *s, const struct realtime_msg *m)
+{
+	turn_failed(&s->turn, realtime_retry_ms(m->error.message), session_now(s));
+	if (s->greeting == GREETING_ASKED && s->turn.wanted == TURN_NOTHING && !s->turn.active[0])
+		caller_greeting_over(s);
+}
+
 static void harmless(struct session *s, const struct realtime_msg *m)
 {
 	if (span_is(m->error.code, "conversation_already_has_active_response"))
 		turn_refused(&s->turn, session_now(s));
 	else if (is_create(m->error.event_id))
-		turn_failed(&s->turn, realtime_retry_ms(m->error.message), session_now(s));
+		create_refused(s, m);
+	else
+		truncate_again(s, m);
 	ask_next(s);
 }
 
@@ -301,6 +334,8 @@ static void on_speech_over(struct session *s, const struct realtime_msg *m)
 	int64_t silence = s->vad_silence_ms > 0 ? s->vad_silence_ms : 0;
 
 	turn_speech(&s->turn, false);
+	if (s->setup->vad_create)
+		turn_expects_answer(&s->turn);
 	s->active_ms = session_now(s);
 	s->last_word_ms = session_now(s) - silence;
 	transcript_speech_over(&s->script, m->item_id);

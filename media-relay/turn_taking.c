@@ -3,6 +3,7 @@
 
 #define CREATED_MS  5000                /* response.create to response.created */
 #define SILENT_MS   15000               /* an active response without any event */
+#define OWN_IDEA_MS 500                 /* that long the server has for an answer of its own */
 #define REFUSED_MS  2000                /* our create met a response that we do not know of: its `done` may never come */
 
 void turn_init(struct turn_taking *t, bool vad_interrupt, bool greeting_protected)
@@ -14,7 +15,7 @@ static void quiet(struct turn_taking *t)
 {
 	t->active[0] = '\0';
 	t->asked = t->answering = TURN_NOTHING;
-	t->spoke = t->cut = t->cancel_due = false;
+	t->spoke = t->cut = t->cancel_due = t->unanswered = false;
 }
 
 void turn_connection_lost(struct turn_taking *t)
@@ -28,6 +29,7 @@ void turn_want(struct turn_taking *t, enum turn_ask what, int64_t not_before_ms)
 	if (t->wanted < what)
 		t->wanted = what;
 	t->not_before_ms = not_before_ms;
+	t->own_idea = false;
 }
 
 enum turn_ask turn_next(struct turn_taking *t, int64_t now_ms)
@@ -44,6 +46,9 @@ bool turn_created(struct turn_taking *t, struct span id, int64_t now_ms)
 {
 	bool cancel = t->cancel_due;
 
+	if (t->own_idea)
+		t->wanted = TURN_NOTHING;
+	t->own_idea = false;
 	t->answering = t->asked;
 	t->asked = TURN_NOTHING;
 	t->spoke = t->cancel_due = false;
@@ -92,9 +97,13 @@ void turn_done(struct turn_taking *t, const struct realtime_msg *m, int64_t now_
 		t->repeated = true;
 		turn_want(t, again, now_ms + (m->response.status == RS_FAILED ? realtime_retry_ms(m->error.message) : 0));
 	}
+	if (t->unanswered && t->wanted == TURN_NOTHING) {
+		turn_want(t, TURN_ANSWER, now_ms + OWN_IDEA_MS);
+		t->own_idea = true;
+	}
 	t->active[0] = '\0';
 	t->answering = TURN_NOTHING;
-	t->spoke = t->cut = false;
+	t->spoke = t->cut = t->unanswered = false;
 }
 
 void turn_refused(struct turn_taking *t, int64_t now_ms)
@@ -128,6 +137,11 @@ void turn_speech(struct turn_taking *t, bool open)
 	t->speech = open;
 	if (open)
 		t->repeated = false;
+}
+
+void turn_expects_answer(struct turn_taking *t)
+{
+	t->unanswered = t->active[0] && !t->cut;
 }
 
 bool turn_may_cut(const struct turn_taking *t)

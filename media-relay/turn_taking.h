@@ -23,6 +23,8 @@ struct turn_taking {
 	bool spoke;                     /* it has given audio */
 	bool cut;                       /* it was cut: whatever becomes of it is not asked for again */
 	bool repeated;                  /* the answer to this turn was asked for a second time already */
+	bool unanswered;                /* the caller spoke to an end while an answer went on: the server may leave that without one of its own */
+	bool own_idea;                  /* `wanted` is only for that; an answer the server makes after all will do */
 	bool cancel_due;                /* cancel what is asked for as soon as it has an id */
 	int64_t not_before_ms;          /* of `wanted` */
 	int64_t asked_ms, event_ms;     /* when `asked` was sent; when the active response last gave a sign of life */
@@ -45,6 +47,7 @@ bool turn_stuck(const struct turn_taking *t, int64_t now_ms);                   
 
 /* --- who is speaking --- */
 void turn_speech(struct turn_taking *t, bool open);
+void turn_expects_answer(struct turn_taking *t);                                /* speech has ended, and the server is to answer by itself */
 bool turn_may_cut(const struct turn_taking *t);                                 /* would speech or a key cut an answer now? */
 /* The answer under way was cut. Returns the response whose late audio is to be dropped, SPAN_NONE when none is active. */
 struct span turn_was_cut(struct turn_taking *t);

@@ -153,6 +153,7 @@ enum err uplink_frame(struct uplink *u, struct span payload, int64_t ts, int64_t
 	if (pass(u, payload, n))
 		return ERR_OK;
 	e = chunks_add_b64(&u->room, payload);
+	u->dropped += e ? n : 0;
 	trim(u);
 	uplink_flush(u);
 	return e;

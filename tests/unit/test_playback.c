@@ -96,7 +96,7 @@ static void was_heard(const char *want)
 	buf_reset(&phone.heard);
 }
 
-static void the_lead_is_filled_at_once_and_then_kept(void **st)
+static void p32_the_lead_is_filled_at_once_and_kept_by_an_absolute_clock(void **st)
 {
 	(void)st;
 	add("r", "A", 1000);
@@ -122,7 +122,7 @@ static void without_pacing_everything_goes_at_once(void **st)
 	sent("media 200;mark m0;media 200;mark m1;media 100;mark m2;");
 }
 
-static void only_whole_frames_leave_until_the_item_ends(void **st)
+static void p31_only_whole_frames_leave_until_the_item_ends(void **st)
 {
 	(void)st;
 	add("r", "A", 30);
@@ -358,9 +358,9 @@ static void an_item_without_audio_leaves_no_trace(void **st)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_lead_is_filled_at_once_and_then_kept, begin, end),
+		cmocka_unit_test_setup_teardown(p32_the_lead_is_filled_at_once_and_kept_by_an_absolute_clock, begin, end),
 		cmocka_unit_test_setup_teardown(without_pacing_everything_goes_at_once, begin, end),
-		cmocka_unit_test_setup_teardown(only_whole_frames_leave_until_the_item_ends, begin, end),
+		cmocka_unit_test_setup_teardown(p31_only_whole_frames_leave_until_the_item_ends, begin, end),
 		cmocka_unit_test_setup_teardown(an_item_whose_end_is_known_late_is_still_heard_once, begin, end),
 		cmocka_unit_test_setup_teardown(a_message_is_of_one_item, begin, end),
 		cmocka_unit_test_setup_teardown(interleaved_items_are_played_one_after_the_other, begin, end),

@@ -524,6 +524,26 @@ static void p3_waiting_time_before_an_answer_does_not_count(void **st)
 	w_end(w);
 }
 
+static void p3_a_refused_truncation_is_repeated_at_what_the_server_has(void **st)
+{
+	struct world *w = w_talking(silent_setup());
+
+	(void)st;
+	w_response(w, "r");
+	w_delta(w, "r", "i1", 2000);
+	w_run(w, 500);
+	w_speech(w, "u");
+	w_done(w, "r", "cancelled");
+	forget(w);
+	error_event(w, "invalid_request_error", "invalid_value", "Audio content of 480ms is already shorter than 500ms", "t1");
+	expect(w, "truncate i1 480;");
+	error_event(w, "invalid_request_error", "invalid_value", "Audio content of 480ms is already shorter than 500ms", "t1");
+	error_event(w, "invalid_request_error", "invalid_value", "Audio content of xms is already shorter than 500ms", "t2");
+	error_event(w, "invalid_request_error", "item_truncate_invalid_item_id", "unknown item", "t2");
+	expect(w, "");
+	w_end(w);
+}
+
 static void what_was_cut_is_written_down_as_far_as_it_was_heard(void **st)
 {
 	struct world *w = w_talking(silent_setup());
@@ -585,13 +605,81 @@ static void p11_a_protected_greeting_is_heard_to_its_end(void **st)
 	w_done(w, "resp_G", "completed");
 	w_run(w, 800);
 	assert_int_equal(w->down.n, 6400);
-	expect(w, "turn 0 assistant -;turn 0 assistant -;save greeted;greeted;");
+	expect(w, "turn 0 assistant -;create;turn 0 assistant -;save greeted;greeted;");
 	w_answer(w, "r2", "i2", 1000, "x");
 	w_run(w, 200);
 	forget(w);
 	w_speech(w, "u2");
 	assert_true(span_starts(buf_span(&w->log), SPAN("clear;")));          /* from then on it is as always */
 	w_end(w);
+}
+
+static void what_was_said_over_a_protected_greeting_is_answered(void **st)
+{
+	struct setup *set = w_setup();
+	struct world *w;
+
+	(void)st;
+	set->greeting_interruptible = false;
+	w = w_begin(set);
+	w->mute = true;                                                    /* a phone without marks does not keep it protected */
+	w_ready(w);
+	w_start(w);
+	w_response(w, "resp_G");
+	w_delta(w, "resp_G", "item_G", 800);
+	w_speech(w, "u");
+	w_run(w, 200);
+	w_speech_over(w, "u");
+	w_item_done(w, "resp_G", "item_G");
+	w_done(w, "resp_G", "completed");
+	forget(w);
+	w_run(w, 400);
+	expect(w, "");
+	w_run(w, 120);
+	expect(w, "create;");
+	w_run(w, 3000);
+	expect(w, "save greeted;");
+	w_end(w);
+}
+
+static void a_greeting_refused_twice_leaves_the_caller_the_first_word(void **st)
+{
+	struct world *w = w_begin(w_setup());
+
+	(void)st;
+	w_ready(w);
+	w_start(w);
+	forget(w);
+	error_event(w, "server_error", "x", "no", "greeting");
+	w_run(w, 320);
+	expect(w, "greet;");
+	error_event(w, "server_error", "x", "no", "greeting");
+	w_run(w, 2000);
+	expect(w, "save greeted;");
+	w_end(w);
+}
+
+static void p34_two_calls_know_nothing_of_each_other(void **st)
+{
+	struct world *a = w_talking(silent_setup()), *b = w_talking(silent_setup());
+
+	(void)st;
+	w_response(a, "r");
+	w_response(b, "r");
+	w_delta(a, "r", "iA", 1000);
+	w_delta(b, "r", "iA", 1000);
+	w_run(a, 200);
+	w_run(b, 200);
+	forget(a);
+	forget(b);
+	w_speech(a, "u");
+	stop(a);
+	assert_non_null(strstr(buf_z(&a->log), "clear;"));
+	expect(b, "");
+	w_run(b, 1000);
+	assert_int_equal(b->down.n, 8000);
+	w_end(a);
+	w_end(b);
 }
 
 static void a_phone_that_takes_nothing_gets_the_clear_before_anything_else(void **st)
@@ -1346,6 +1434,10 @@ int main(void)
 		cmocka_unit_test(p10_interrupted_twice_the_agent_still_speaks),
 		cmocka_unit_test(p1_p2_p7_never_more_is_cut_than_was_sent_even_without_any_mark),
 		cmocka_unit_test(p3_waiting_time_before_an_answer_does_not_count),
+		cmocka_unit_test(p3_a_refused_truncation_is_repeated_at_what_the_server_has),
+		cmocka_unit_test(p34_two_calls_know_nothing_of_each_other),
+		cmocka_unit_test(a_greeting_refused_twice_leaves_the_caller_the_first_word),
+		cmocka_unit_test(what_was_said_over_a_protected_greeting_is_answered),
 		cmocka_unit_test(what_was_cut_is_written_down_as_far_as_it_was_heard),
 		cmocka_unit_test(with_vad_interrupt_off_speech_never_cuts),
 		cmocka_unit_test(p11_a_protected_greeting_is_heard_to_its_end),

@@ -25,7 +25,7 @@ static void done(const char *id, enum realtime_status status, int64_t now)
 	turn_done(&t, &m, now);
 }
 
-static void a_create_waits_until_no_response_is_active(void **st)
+static void p15_a_create_waits_until_no_response_is_active(void **st)
 {
 	(void)st;
 	fresh();
@@ -167,6 +167,35 @@ static void an_id_too_long_to_keep_still_ends(void **st)
 	assert_int_equal(turn_next(&t, 0), TURN_ANSWER);
 }
 
+static void a_turn_that_ended_under_an_answer_gets_its_own(void **st)
+{
+	(void)st;
+	turn_init(&t, false, false);
+	turn_created(&t, SPAN("r"), 0);
+	turn_audio(&t, SPAN("r"), 0);
+	turn_speech(&t, true);
+	turn_speech(&t, false);
+	turn_expects_answer(&t);
+	done("r", RS_COMPLETED, 1000);
+	assert_int_equal(turn_next(&t, 1499), TURN_NOTHING);
+	assert_int_equal(turn_next(&t, 1500), TURN_ANSWER);
+	fresh();
+	turn_created(&t, SPAN("r"), 0);
+	turn_audio(&t, SPAN("r"), 0);
+	turn_expects_answer(&t);
+	done("r", RS_COMPLETED, 1000);
+	turn_created(&t, SPAN("own"), 1100);                     /* the server had one after all */
+	turn_audio(&t, SPAN("own"), 1100);
+	done("own", RS_COMPLETED, 1200);
+	assert_int_equal(turn_next(&t, 9000), TURN_NOTHING);
+	fresh();
+	turn_expects_answer(&t);                                 /* nothing was in its way */
+	turn_created(&t, SPAN("r"), 0);
+	turn_audio(&t, SPAN("r"), 0);
+	done("r", RS_COMPLETED, 10);
+	assert_int_equal(turn_next(&t, 9000), TURN_NOTHING);
+}
+
 static void speech_cuts_unless_it_may_not(void **st)
 {
 	(void)st;
@@ -220,7 +249,7 @@ static void too_many_digits_are_two_texts(void **st)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_create_waits_until_no_response_is_active),
+		cmocka_unit_test(p15_a_create_waits_until_no_response_is_active),
 		cmocka_unit_test(many_wishes_are_one_create),
 		cmocka_unit_test(the_end_of_another_response_ends_nothing),
 		cmocka_unit_test(a_greeting_that_failed_is_the_greeting_again),
@@ -230,6 +259,7 @@ int main(void)
 		cmocka_unit_test(a_dead_model_is_noticed),
 		cmocka_unit_test(what_was_wanted_outlives_the_connection),
 		cmocka_unit_test(an_id_too_long_to_keep_still_ends),
+		cmocka_unit_test(a_turn_that_ended_under_an_answer_gets_its_own),
 		cmocka_unit_test(speech_cuts_unless_it_may_not),
 		cmocka_unit_test(digits_are_collected_until_a_hash_or_a_pause),
 		cmocka_unit_test(too_many_digits_are_two_texts),

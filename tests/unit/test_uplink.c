@@ -96,7 +96,7 @@ static void frames_pass_one_by_one(void **st)
 	assert_int_equal(model.messages, 3);
 }
 
-static void holes_are_filled_to_the_millisecond(void **st)
+static void p14_holes_are_filled_to_the_millisecond(void **st)
 {
 	static const struct { int64_t second; const char *want; } rows[] = {
 		{ 20, "1x20 2x20 " },
@@ -262,7 +262,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(frames_pass_one_by_one, begin, end),
-		cmocka_unit_test_setup_teardown(holes_are_filled_to_the_millisecond, begin, end),
+		cmocka_unit_test_setup_teardown(p14_holes_are_filled_to_the_millisecond, begin, end),
 		cmocka_unit_test_setup_teardown(nothing_is_filled_before_the_first_frame, begin, end),
 		cmocka_unit_test_setup_teardown(after_a_step_back_it_counts_anew, begin, end),
 		cmocka_unit_test_setup_teardown(the_end_of_a_frame_is_by_its_length, begin, end),
