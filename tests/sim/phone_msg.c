@@ -19,13 +19,16 @@ static bool take(struct span *s, struct span lit)
 /* A text up to its quote, without escapes. */
 static bool take_plain(struct span *s, struct span *out)
 {
-	const char *quote = memchr(s->p, '"', s->n);
+	const char *quote = s->n ? memchr(s->p, '"', s->n) : NULL;
 
 	if (!quote)
 		return false;
 	*out = span_head(*s, (size_t)(quote - s->p));
 	*s = span_skip(*s, out->n + 1);
-	return !memchr(out->p, '\\', out->n);
+	for (size_t i = 0; i < out->n; i++)
+		if ((unsigned char)out->p[i] < 0x20 || out->p[i] == '\\')
+			return false;
+	return true;
 }
 
 static bool read_fast(struct msg *m, struct span s, struct span sid, struct span *value)

@@ -57,11 +57,12 @@ static const struct element *find(const char *name)
 
 __attribute__((format(printf, 4, 5))) static void fault(struct twiml_run *t, int code, bool fatal, const char *fmt, ...)
 {
-	struct twiml_fault *f = &t->faults[t->n_faults];
+	struct twiml_fault *f;
 	va_list ap;
 
 	if (t->n_faults++ >= TWIML_FAULTS_MAX)
 		return;
+	f = &t->faults[t->n_faults - 1];
 	f->code = code;
 	f->fatal = fatal;
 	va_start(ap, fmt);

@@ -163,7 +163,7 @@ static bool characters(struct reader *r, const char *stops, struct buf *out)
 			return syntax(r, "a raw < (write &lt;)");
 		if (c < 0x20 && !blank((char)c))
 			return syntax(r, "a control character");
-		if (starts(r, "]]>"))
+		if (*stops == '<' && starts(r, "]]>"))               /* attributes may hold it */
 			return syntax(r, "]]> in text");
 		r->rest = span_skip(r->rest, 1);
 		if (c != '&')
