@@ -22,6 +22,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *t, int events)
 	(void)loop;
 	(void)events;
 	ph->ticks++;
+	ph->late_ticks += ph->last_tick_us && now_us - ph->last_tick_us > (TICK_MS + FRAME_MS) * 1000;
+	ph->last_tick_us = now_us;
 	for (unsigned i = 0; i < ph->n_calls; i++) {
 		struct call *c = &ph->calls[i];
 

@@ -148,7 +148,9 @@ struct phone {
 	struct http *requests;
 	struct call *calls;
 	unsigned n_calls, n_done;
-	uint64_t ticks, random;
+	uint64_t ticks, random, late_ticks;      /* late: our own loop was held up by more than a frame */
+	int64_t last_tick_us;
+	off_t words_at;
 	int64_t began_us;
 	bool stopping;
 	struct pattern_delays *delays;
@@ -214,6 +216,9 @@ bool phone_stream_silent(const struct stream *s, int64_t now_us);              /
 void phone_talk_frame(struct call *c, struct stream *s, int64_t now_us, uint8_t out[FRAME_BYTES]);
 void phone_talk_heard(struct call *c, int64_t from_us, size_t bytes);
 void phone_talk_cleared(struct call *c, int64_t now_us, size_t bytes);
+
+/* phone_words: the agent's words, when a log has them; tell false: what was before the call is passed over */
+void phone_words(struct call *c, bool tell);
 
 /* phone_say: what people read; phone_report: what programs read */
 void phone_say(const struct call *c, const char *who, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

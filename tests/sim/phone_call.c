@@ -414,6 +414,7 @@ static void begin(struct call *c, int64_t now_us)
 	const struct plan_fault *f = plan_fault_find(c->ph->plan, PF_REPEAT_WEBHOOK, 0);
 
 	c->began_us = now_us;
+	phone_words(c, false);
 	phone_say(c, "webhook", "%s %s", c->ph->plan->method, c->ph->webhook_url);
 	phone_call_params(c, &p, "ringing");
 	ask(c, c->ph->plan->method, c->ph->webhook_url, &p);

@@ -28,6 +28,7 @@ static const struct field options[] = {
 	OPT(say_ms, "say-ms", FK_PLAIN, 0, 0, 1000, "0", NULL, "<Say> takes so many milliseconds a character"),
 	OPT(save, "save", FK_PLAIN, 0, 0, 4096, NULL, NULL, "WAV file: what the caller heard (with several calls: one each, with its number)"),
 	OPT(save_both, "save-both", FK_PLAIN, 0, 0, 4096, NULL, NULL, "WAV file: caller left, agent right"),
+	OPT(agent_log, "agent-log", FK_PLAIN, 0, 0, 4096, NULL, NULL, "log of the simulated model (its --log): the agent's words are shown too"),
 	OPT(delay_ms, "delay-ms", FK_PLAIN, 0, 0, 10000, "0", NULL, "the media link is so slow, each way"),
 	OPT(jitter_ms, "jitter-ms", FK_PLAIN, 0, 0, 10000, "0", NULL, "and up to so much slower, at random, in order"),
 	OPT(seed, "seed", FK_PLAIN, 0, 0, 4294967295.0, "1", NULL, "of that randomness"),

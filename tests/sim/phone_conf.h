@@ -16,7 +16,7 @@ struct phone_conf {
 	bool get;
 	int64_t calls;
 	double rate, limit;
-	char *scenario, *speech, *speech_cache, *dial;
+	char *scenario, *speech, *speech_cache, *dial, *agent_log;
 	double pattern, duration;
 	int64_t quiet_ms, patience_ms, say_ms;
 	char *save, *save_both;

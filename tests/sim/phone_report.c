@@ -416,6 +416,7 @@ void phone_json(struct phone *ph, struct buf *out)
 	json_set(&b, o, "failed", json_int(&b, failed));
 	put_ms(&b, o, "elapsed_ms", ph->began_us, clock_us());
 	json_set(&b, o, "cpu_ms", json_int(&b, used.ru_utime.tv_sec * 1000 + used.ru_utime.tv_usec / 1000 + used.ru_stime.tv_sec * 1000 + used.ru_stime.tv_usec / 1000));
+	put_int(&b, o, "late_ticks", ph->late_ticks);
 	times_json(&b, o, ph);
 	sums_json(&b, o, ph);
 	for (unsigned i = 0; i < ph->n_calls; i++) {

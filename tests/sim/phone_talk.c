@@ -61,6 +61,7 @@ void phone_talk_cleared(struct call *c, int64_t now_us, size_t bytes)
 
 	if (bytes == 0)
 		return;
+	phone_words(c, true);
 	phone_say(c, "agent", "is cut, %zu ms were waiting", bytes / 8);
 	c->talk.agent_on = false;
 	if (!turn || turn->cleared)
@@ -83,6 +84,7 @@ static void agent_watch(struct call *c, const struct stream *s, int64_t now_us)
 	if (!t->agent_on || !agent_silent_for(c, s, now_us, c->ph->plan->quiet_ms))
 		return;
 	t->agent_on = false;
+	phone_words(c, true);
 	phone_say(c, "agent", "has finished after %.2f s", (double)(t->heard_us - t->agent_from_us) / 1e6);
 }
 
