@@ -68,17 +68,43 @@ static bool number(const struct scan_want *w, int64_t *out)
 	return !w->value.p || (span_int(w->value, out) && *out >= 0);
 }
 
-bool stream_media_fast(struct span text, struct stream_msg *out)
+static bool fast_media(const struct scan_want *object, struct stream_msg *m)
 {
-	struct scan_want top[] = { { .key = SPAN("event") }, { .key = SPAN("streamSid") }, { .key = SPAN("media") } };
 	struct scan_want media[] = { { .key = SPAN("payload") }, { .key = SPAN("timestamp") } };
-	int64_t at;
 
-	if (!scan_object(text, top, 3) || !top[0].string || !span_is(top[0].value, "media") || !top[1].string || top[2].string)
+	if (object->string || !scan_object(object->value, media, 2) || !media[0].string || !number(&media[1], &m->timestamp_ms))
 		return false;
-	if (!scan_object(top[2].value, media, 2) || !media[0].string || !number(&media[1], &at))
+	m->payload = media[0].value;
+	return true;
+}
+
+static bool fast_mark(const struct scan_want *object, struct stream_msg *m)
+{
+	struct scan_want name = { .key = SPAN("name") };
+
+	if (object->string || !scan_object(object->value, &name, 1) || !name.string)
 		return false;
-	*out = (struct stream_msg){ .type = ST_MEDIA, .stream_sid = top[1].value, .payload = media[0].value, .timestamp_ms = at };
+	m->name = name.value;
+	return true;
+}
+
+/* Fifty frames and ten marks a second; all else is rare. */
+bool stream_parse_fast(struct span text, struct stream_msg *out)
+{
+	struct scan_want top[] = { { .key = SPAN("event") }, { .key = SPAN("streamSid") }, { .key = SPAN("media") }, { .key = SPAN("mark") } };
+	struct stream_msg m = { .timestamp_ms = -1 };
+	bool media;
+
+	if (!scan_object(text, top, 4) || !top[0].string || !top[1].string)
+		return false;
+	media = span_is(top[0].value, "media");
+	if (!media && !span_is(top[0].value, "mark"))
+		return false;
+	m.type = media ? ST_MEDIA : ST_MARK;
+	m.stream_sid = top[1].value;
+	if (!(media ? fast_media(&top[2], &m) : fast_mark(&top[3], &m)))
+		return false;
+	*out = m;
 	return true;
 }
 
@@ -106,7 +132,7 @@ enum err stream_parse_slow(struct stream_parser *p, struct span text, struct str
 
 enum err stream_parse(struct stream_parser *p, struct span text, struct stream_msg *out)
 {
-	return stream_media_fast(text, out) ? ERR_OK : stream_parse_slow(p, text, out);
+	return stream_parse_fast(text, out) ? ERR_OK : stream_parse_slow(p, text, out);
 }
 
 static char *put(char *to, struct span s)

@@ -29,7 +29,7 @@ struct stream_parser { struct json_object *held; };     /* zeroed; what the last
 void stream_parser_fini(struct stream_parser *p);
 
 enum err stream_parse(struct stream_parser *p, struct span text, struct stream_msg *out);         /* ERR_SYNTAX: malformed */
-bool stream_media_fast(struct span text, struct stream_msg *out);                                 /* the hot road alone, for the fuzzer */
+bool stream_parse_fast(struct span text, struct stream_msg *out);                                 /* the hot road alone, media and marks, for the fuzzer */
 enum err stream_parse_slow(struct stream_parser *p, struct span text, struct stream_msg *out);    /* the json-c road alone */
 
 /* Builders write the exact bytes Twilio expects into room of at least the given size and return the length. stream_sid is what Twilio gave us. */

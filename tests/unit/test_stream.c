@@ -42,7 +42,7 @@ static void media_is_read_on_both_roads_with_numbers_as_text_or_as_numbers(void 
 
 		snprintf(text, sizeof text, "{\"event\":\"media\",\"sequenceNumber\":\"2\",\"media\":{\"track\":\"inbound\",\"chunk\":\"1\",\"timestamp\":%s,"
 		         "\"payload\":\"////w==\"},\"streamSid\":\"" MZ "\"}", stamps[i]);
-		assert_true(stream_media_fast(span_z(text), &fast));
+		assert_true(stream_parse_fast(span_z(text), &fast));
 		assert_int_equal(stream_parse_slow(&p, span_z(text), &slow), ERR_OK);
 		assert_int_equal(fast.type, ST_MEDIA);
 		assert_int_equal(slow.type, ST_MEDIA);
@@ -51,6 +51,31 @@ static void media_is_read_on_both_roads_with_numbers_as_text_or_as_numbers(void 
 		assert_int_equal(fast.timestamp_ms, 57);
 		assert_int_equal(slow.timestamp_ms, 57);
 	}
+	stream_parser_fini(&p);
+}
+
+static void a_mark_is_read_on_both_roads(void **st)
+{
+	static const char text[] = "{\"event\":\"mark\",\"sequenceNumber\":\"4\",\"streamSid\":\"" MZ "\",\"mark\":{\"name\":\"m7\"}}";
+	static const char *const slow_only[] = {
+		"{\"event\":\"mark\",\"streamSid\":\"" MZ "\",\"mark\":{\"name\":\"m\\u0037\"}}",
+		"{\"event\":\"mark\",\"streamSid\":\"" MZ "\",\"mark\":{}}",
+		"{\"event\":\"mark\",\"streamSid\":\"" MZ "\",\"mark\":\"{}\"}",
+		"{\"event\":\"mark\",\"streamSid\":\"" MZ "\"}",
+		"{\"event\":\"mark\",\"mark\":{\"name\":\"m7\"}}",
+	};
+	struct stream_parser p = { NULL };
+	struct stream_msg fast, slow;
+
+	(void)st;
+	assert_true(stream_parse_fast(span_z(text), &fast));
+	assert_int_equal(stream_parse_slow(&p, span_z(text), &slow), ERR_OK);
+	assert_int_equal(fast.type, ST_MARK);
+	assert_span(fast.name, "m7");
+	assert_true(span_eq(fast.name, slow.name) && span_eq(fast.stream_sid, slow.stream_sid));
+	assert_int_equal(fast.timestamp_ms, slow.timestamp_ms);
+	for (size_t i = 0; i < ROWS(slow_only); i++)
+		assert_false(stream_parse_fast(span_z(slow_only[i]), &fast));
 	stream_parser_fini(&p);
 }
 
@@ -118,6 +143,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(start_is_read),
 		cmocka_unit_test(media_is_read_on_both_roads_with_numbers_as_text_or_as_numbers),
+		cmocka_unit_test(a_mark_is_read_on_both_roads),
 		cmocka_unit_test(the_other_events_are_read),
 		cmocka_unit_test(what_is_malformed_is_said_to_be),
 		cmocka_unit_test(p37_our_three_messages_are_what_twilio_expects_byte_for_byte),
