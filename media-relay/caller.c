@@ -262,6 +262,7 @@ static int page_begin(struct leg *l, struct lws *wsi, unsigned status, const cha
 	unsigned char head[LWS_PRE + 512], *start = head + LWS_PRE, *p = start, *end = head + sizeof head;
 
 	if (lws_add_http_common_headers(wsi, status, type, l->page.n - LWS_PRE, &p, end) ||
+	    lws_add_http_header_by_token(wsi, WSI_TOKEN_CONNECTION, (const unsigned char *)"close", 5, &p, end) ||
 	    lws_finalize_write_http_header(wsi, start, &p, end))
 		return -1;
 	l->state = LS_HTTP;

@@ -240,8 +240,10 @@ static void farewell(struct line *l)
 {
 	int64_t end = l->ended_at == FIELD_NULL_INT ? clock_wall_ms() : l->ended_at;
 	const char *sid = *l->call_sid ? l->call_sid : "-";
+	struct session_view v;
 
-	if (l->end == END_NONE)
+	session_view(l->session, &v);
+	if (l->end == END_NONE || strcmp(v.resume, "resume") == 0)       /* it goes on elsewhere */
 		return;
 	metrics_ended(l->w->metrics, l->end);
 	pool_notify(l->w->pool, "ended session=%s call=%s reason=%s seconds=%lld", l->id_text, sid, end_text(l->end),

@@ -75,7 +75,6 @@ static enum err fds_inherit(struct relay *r, const char *list)
 			return ERR_VALUE;
 		}
 	}
-	unsetenv("OFFHOOK_FDS");
 	return ERR_OK;
 }
 
@@ -236,15 +235,15 @@ static enum err store_begin(struct relay *r, const struct settings *cf)
 	return e;
 }
 
-static enum err trust_begin(struct relay *r, const struct settings *cf)
+static enum err trust_begin(struct relay *r)
 {
 	struct buf why = BUF_INIT;
+	enum err e = kept_trust(r->pool.kept, NULL, &why);
 
-	r->pool.kept->trust = model_trust(cf->openai_ca_file, &why);
-	if (!r->pool.kept->trust)
+	if (e)
 		fprintf(stderr, "offhook-relay: %s\n", buf_z(&why));
 	buf_fini(&why);
-	return r->pool.kept->trust ? ERR_OK : ERR_VALUE;
+	return e;
 }
 
 static enum err tls_begin(struct relay *r, const struct settings *cf)
@@ -267,7 +266,7 @@ static enum err begin(struct relay *r)
 
 	if (!e && r->control_fd < 0 && r->media_fd < 0)
 		e = fds_open(r, cf);
-	e = e ? e : trust_begin(r, cf);
+	e = e ? e : trust_begin(r);
 	e = e ? e : store_begin(r, cf);
 	e = e ? e : workers_make(&r->pool, (unsigned)cf->relay_workers);
 	e = e ? e : front_new(&r->front, &r->pool, r->control_fd, r->media_fd);
@@ -351,16 +350,24 @@ static int relay_main(void)
 	static struct relay r = { .control_fd = -1, .media_fd = -1, .tls_fd = -1 };
 	struct buf why = BUF_BOUND(4096);
 	struct kept *first = NULL;
+	char *fds = getenv("OFFHOOK_FDS") ? span_dup(span_z(getenv("OFFHOOK_FDS"))) : NULL;
+	bool fine;
 
+	unsetenv("OFFHOOK_FDS");         /* between the supervisor and us; no setting */
 	if (kept_load(&first, &why)) {
 		fprintf(stderr, "offhook-relay: %s\n", buf_z(&why));
 		buf_fini(&why);
+		free(fds);
 		return 1;
 	}
 	buf_fini(&why);
 	settle(&first->settings);
-	if (pool_init(&r.pool, first) || (getenv("OFFHOOK_FDS") && fds_inherit(&r, getenv("OFFHOOK_FDS"))))
+	fine = pool_init(&r.pool, first) == ERR_OK && (!fds || fds_inherit(&r, fds) == ERR_OK);
+	free(fds);
+	if (!fine) {
+		pool_fini(&r.pool);
 		return 1;
+	}
 	r.self = self_path();
 	return run(&r);
 }

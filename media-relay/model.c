@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "version.h"
@@ -34,14 +35,36 @@ static bool add_file(SSL_CTX *c, const char *path)
 	return SSL_CTX_load_verify_locations(c, path, NULL) == 1;
 }
 
-/* One file read once, rather than a directory that is searched in every handshake, on the audio's thread. */
-static bool add_system(SSL_CTX *c)
+static const char *system_file(void)
 {
 	const char *file = getenv("SSL_CERT_FILE");
 
-	if (!file)
-		file = access(SYSTEM_BUNDLE, R_OK) == 0 ? SYSTEM_BUNDLE : NULL;
+	return file ? file : access(SYSTEM_BUNDLE, R_OK) == 0 ? SYSTEM_BUNDLE : NULL;
+}
+
+/* One file read once, rather than a directory that is searched in every handshake, on the audio's thread. */
+static bool add_system(SSL_CTX *c)
+{
+	const char *file = system_file();
+
 	return file ? add_file(c, file) : SSL_CTX_set_default_verify_paths(c) == 1;
+}
+
+/* A hash of what tells one state of a file from another; reading the anchors again costs a megabyte that lives as long as the relay. */
+static uint64_t stamp_add(uint64_t h, const char *file)
+{
+	struct stat st;
+
+	if (!file || stat(file, &st) != 0)
+		return h * 31 + 1;
+	h = h * 31 + (uint64_t)st.st_ino;
+	h = h * 31 + (uint64_t)st.st_mtim.tv_sec;
+	return (h * 31 + (uint64_t)st.st_mtim.tv_nsec) * 31 + (uint64_t)st.st_size;
+}
+
+int64_t model_trust_stamp(const char *ca_file)
+{
+	return (int64_t)stamp_add(stamp_add(7, system_file()), ca_file);
 }
 
 SSL_CTX *model_trust(const char *ca_file, struct buf *why)

@@ -54,7 +54,18 @@ void pool_fini(struct pool *p)
 	}
 }
 
-/* Anchors are read again only on request: the file may have been renewed under the same name. */
+enum err kept_trust(struct kept *k, const struct kept *before, struct buf *why)
+{
+	k->stamp = model_trust_stamp(k->settings.openai_ca_file);
+	if (before && before->stamp == k->stamp) {
+		k->trust = before->trust;
+		SSL_CTX_up_ref(k->trust);
+	} else {
+		k->trust = model_trust(k->settings.openai_ca_file, why);
+	}
+	return k->trust ? ERR_OK : ERR_VALUE;
+}
+
 enum err pool_reload(struct pool *p, struct buf *why)
 {
 	struct kept *k = NULL;
@@ -62,16 +73,16 @@ enum err pool_reload(struct pool *p, struct buf *why)
 
 	if (e)
 		return e;
-	k->trust = model_trust(k->settings.openai_ca_file, why);
-	if (!k->trust) {
+	e = kept_trust(k, p->kept, why);
+	if (e) {
 		kept_free(k);
-		return ERR_VALUE;
+		return e;
 	}
 	k->next = p->kept;
 	p->kept = k;
 	atomic_store(&p->settings, &k->settings);
 	store_thread_settings(p->store, &k->settings);
-	for (unsigned i = 0; i < p->workers_n; i++)
+	for (unsigned i = 0; i < p->workers_n && k->trust != k->next->trust; i++)
 		worker_trust(p->workers[i], k->trust);
 	return ERR_OK;
 }

@@ -28,7 +28,8 @@ struct pool {
 
 struct kept {
 	struct settings settings;
-	SSL_CTX *trust;                          /* of this and later settings, until another; NULL: as before */
+	SSL_CTX *trust;
+	int64_t stamp;                           /* of the files that `trust` was read from */
 	struct kept *next;
 };
 
@@ -38,6 +39,7 @@ void pool_fini(struct pool *p);
 /* SIGHUP: on failure `why` says what is wrong and everything stays as it is. */
 enum err pool_reload(struct pool *p, struct buf *why);
 enum err kept_load(struct kept **out, struct buf *why);
+enum err kept_trust(struct kept *k, const struct kept *before, struct buf *why);      /* reads the trust anchors unless they are those of `before` */
 
 static inline const struct settings *pool_settings(struct pool *p)
 {

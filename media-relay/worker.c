@@ -176,10 +176,8 @@ static bool client_vhost(struct worker *w, SSL_CTX *trust)
 {
 	struct lws_context_creation_info i = { 0 };
 	struct lws_vhost *vh;
-	char name[32];
 
-	snprintf(name, sizeof name, "model-%u", w->clients_n++);
-	i.vhost_name = name;
+	i.vhost_name = "model";          /* kept, not copied */
 	i.port = CONTEXT_PORT_NO_LISTEN;
 	i.protocols = model_protocols;
 	i.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;

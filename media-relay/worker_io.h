@@ -119,7 +119,6 @@ struct worker {
 	struct ev_prepare turn, soon;
 	struct lws_context *lws;
 	struct lws_vhost *server, *client;
-	unsigned clients_n;
 	struct metrics *metrics;
 	struct session_ops ops;          /* line_ops with our pool of audio blocks */
 	struct chunk_pool *chunks;
@@ -177,6 +176,7 @@ void model_resolved(struct leg *l, const struct resolver_answer *a);
 void model_leg_tick(struct leg *l, int64_t now_ms);
 void model_retry(struct leg *l);
 SSL_CTX *model_trust(const char *ca_file, struct buf *why);
+int64_t model_trust_stamp(const char *ca_file);                      /* changes when the files do */
 void model_log(int level, const char *text);                         /* the library's log emitter */
 
 /* announce.c */

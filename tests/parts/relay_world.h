@@ -139,6 +139,25 @@ static inline void world_begin(struct relay_world *w, const char *names, bool pl
 	world_listen(w);
 }
 
+/* A test that fails leaves its relays running: they end with the program. */
+static pid_t relays[64];
+static unsigned relays_n;
+
+static void relays_end(void)
+{
+	for (unsigned i = 0; i < relays_n; i++)
+		if (waitpid(relays[i], NULL, WNOHANG) == 0)
+			kill(relays[i], SIGKILL);
+}
+
+static inline void relay_remember(pid_t pid)
+{
+	if (relays_n == 0)
+		atexit(relays_end);
+	if (relays_n < sizeof relays / sizeof *relays)
+		relays[relays_n++] = pid;
+}
+
 static inline bool notified(struct relay_world *w, const char *word, int timeout_ms, char line[512])
 {
 	int64_t until = peer_ms() + timeout_ms;
@@ -171,6 +190,7 @@ static inline void relay_start(struct relay_world *w)
 
 	setenv("OFFHOOK_FDS", "control=3,media=4,notify=5", 1);
 	assert_int_equal(proc_spawn(&w->pid, w->program, argv, NULL, fds, 4), ERR_OK);
+	relay_remember(w->pid);
 	close(pipe_fd[1]);
 	close(log);
 	if (w->notify_fd >= 0)
