@@ -1,15 +1,20 @@
 /* fcgi - the only file with <fcgiapp.h>. */
+#include <errno.h>
 #include <fcgiapp.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/proc.h"
 #include "fcgi.h"
 
 #define DRAIN_MAX ((size_t)4 << 20)      /* lighttpd lets less through */
 
 struct fcgi {
 	FCGX_Request req;
+	int epoll_fd;
 	pthread_mutex_t lock;
 	bool open;                       /* a request waits for its answer */
 };
@@ -25,19 +30,33 @@ static const struct {
 };
 #define PARAMS_N (sizeof params / sizeof *params)
 
+/* Several workers wait on one socket: each connection wakes one of them, and accept never waits, since another may have been faster. */
+static enum err wait_ready(struct fcgi *f, int listen_fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+
+	f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (f->epoll_fd < 0 || epoll_ctl(f->epoll_fd, EPOLL_CTL_ADD, listen_fd, &ev) != 0)
+		return err_errno(errno);
+	return fd_nonblock(listen_fd, true);
+}
+
 enum err fcgi_new(struct fcgi **out, int listen_fd)
 {
 	struct fcgi *f = calloc(1, sizeof *f);
+	enum err e;
 
 	if (!f)
 		return ERR_NOMEM;
-	if (FCGX_Init() != 0 || FCGX_InitRequest(&f->req, listen_fd, FCGI_FAIL_ACCEPT_ON_INTR) != 0) {
-		free(f);
-		return ERR_INTERNAL;
-	}
 	pthread_mutex_init(&f->lock, NULL);
-	*out = f;
-	return ERR_OK;
+	e = wait_ready(f, listen_fd);
+	if (!e && (FCGX_Init() != 0 || FCGX_InitRequest(&f->req, listen_fd, FCGI_FAIL_ACCEPT_ON_INTR) != 0))
+		e = ERR_INTERNAL;
+	if (e)
+		fcgi_free(f);
+	else
+		*out = f;
+	return e;
 }
 
 void fcgi_free(struct fcgi *f)
@@ -46,6 +65,8 @@ void fcgi_free(struct fcgi *f)
 		return;
 	if (f->open)
 		FCGX_Finish_r(&f->req);
+	if (f->epoll_fd >= 0)
+		close(f->epoll_fd);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 }
@@ -95,19 +116,35 @@ static bool params_copy(struct request *r, FCGX_ParamArray env)
 	return at;
 }
 
-bool fcgi_accept(struct fcgi *f, struct request *r)
+static enum err wait_for_one(struct fcgi *f, const sigset_t *idle)
 {
+	struct epoll_event ev;
+	sigset_t busy;
+
+	pthread_sigmask(SIG_SETMASK, idle, &busy);       /* under load the socket is always ready, and a waiting signal would wait for ever */
+	pthread_sigmask(SIG_SETMASK, &busy, NULL);
+	if (epoll_pwait(f->epoll_fd, &ev, 1, -1, idle) == 1)
+		return ERR_OK;
+	return errno == EINTR ? ERR_BUSY : ERR_IO;
+}
+
+enum err fcgi_accept(struct fcgi *f, struct request *r, const sigset_t *idle)
+{
+	enum err e = wait_for_one(f, idle);
+
 	*r = (struct request){ 0 };
+	if (e)
+		return e;
 	if (FCGX_Accept_r(&f->req) < 0)
-		return false;
+		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ? ERR_BUSY : ERR_IO;
 	r->began_ms = clock_ms();
 	f->open = true;
 	if (!params_copy(r, f->req.envp)) {
 		fcgi_answer(f, &(struct answer){ .status = 503 });
-		return false;
+		return ERR_BUSY;
 	}
 	request_init(r, r->uri);
-	return true;
+	return ERR_OK;
 }
 
 static void drain(struct fcgi *f, size_t bytes)

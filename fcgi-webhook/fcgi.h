@@ -5,6 +5,8 @@
 #ifndef OFFHOOK_FCGI_H
 #define OFFHOOK_FCGI_H
 
+#include <signal.h>
+
 #include "base/form.h"
 
 #define BODY_MAX ((size_t)64 << 10)
@@ -33,7 +35,9 @@ struct fcgi;
 
 enum err fcgi_new(struct fcgi **out, int listen_fd);
 void fcgi_free(struct fcgi *f);
-bool fcgi_accept(struct fcgi *f, struct request *r);               /* false: interrupted, or the socket is gone */
+/* Waits for a request. Signals of the program are blocked except while nothing is in hand (`idle` is the mask then): libfcgi drops a connection when
+ * one arrives between its accept and its first read. ERR_BUSY: a signal, or another worker was faster; ERR_IO: the socket is gone. */
+enum err fcgi_accept(struct fcgi *f, struct request *r, const sigset_t *idle);
 enum err fcgi_body(struct fcgi *f, struct request *r, size_t max); /* ERR_LIMIT; what is over is read and dropped, so that the answer gets through */
 enum err fcgi_answer(struct fcgi *f, const struct answer *a);      /* ERR_EXISTS: somebody answered already; ERR_CLOSED: nobody listens any more */
 

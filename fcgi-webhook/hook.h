@@ -5,6 +5,7 @@
 #ifndef OFFHOOK_HOOK_H
 #define OFFHOOK_HOOK_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/json.h"
@@ -26,6 +27,9 @@ struct hook {
 	struct store_options store_options;
 	struct store *store;             /* NULL: not open (yet) */
 	int64_t next_open_ms;
+	pthread_t opener;                /* opens it while the first request is awaited */
+	bool opening;
+	int64_t sick_until_ms;           /* the database kept somebody waiting: nobody else is kept until then */
 	struct fcgi *fcgi;               /* NULL in unit tests */
 	struct watch *watch;             /* NULL: the store is waited for as long as it takes */
 	struct answer rescue;            /* of last resort, given by the watch */
@@ -38,7 +42,9 @@ typedef void handler(struct hook *h, struct request *r, struct answer *a);
 handler incoming, continue_call, status_callback, stream_status, health, public_url, tools_list, template_instructions, conversation_history,
 	conversation_events, chat_history;
 
-/* db.c: the store, opened when it is not, opened again after a recovery. ERR_TIMEOUT: the watch has answered meanwhile. */
+/* db.c: the store, opened when it is not, opened again after a recovery. ERR_TIMEOUT: the watch has answered meanwhile, or the database is known to
+ * be silent. */
+void db_open_soon(struct hook *h);
 enum err db_txn(struct hook *h, enum err (*body)(struct txn *, void *), void *arg);      /* DURABLE */
 enum err db_read(struct hook *h, enum err (*body)(struct txn *, void *), void *arg);
 void db_close(struct hook *h);

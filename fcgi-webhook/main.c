@@ -2,8 +2,6 @@
  * offhook-webhook - FastCGI responder behind lighttpd: Twilio's webhooks and the operator's questions.
  * Descriptor 0 is the listening socket, handed over by the supervisor; it outlives us. One request at a time; decides nothing itself.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,15 +17,12 @@
 #include "version.h"
 
 static volatile sig_atomic_t term, hup;
-static int null_fd = -1;
 static pthread_t main_thread;
 
-/* libfcgi has a gap between looking at its flag and accept. With /dev/null in the socket's place accept fails at once, so nothing is lost there. */
 static void on_term(int sig)
 {
 	(void)sig;
 	term = 1;
-	dup2(null_fd, 0);
 }
 
 static void on_hup(int sig)
@@ -36,24 +31,28 @@ static void on_hup(int sig)
 	hup = 1;
 }
 
-static enum err signals_ready(void)
+/* Blocked from here on, in every thread that is started, too; `idle` is what the main thread waits for requests with. */
+static void signals_ready(sigset_t *idle)
 {
 	static const struct {
 		int sig;
 		void (*handler)(int);
-	} rows[] = { { SIGTERM, on_term }, { SIGINT, on_term }, { SIGHUP, on_hup }, { SIGPIPE, SIG_IGN } };
+	} rows[] = { { SIGTERM, on_term }, { SIGINT, on_term }, { SIGHUP, on_hup } };
+	sigset_t ours;
 
 	main_thread = pthread_self();
-	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null_fd < 0)
-		return err_errno(errno);
+	sigemptyset(&ours);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct sigaction sa = { .sa_handler = rows[i].handler };      /* no SA_RESTART: accept returns */
+		struct sigaction sa = { .sa_handler = rows[i].handler };
 
 		sigemptyset(&sa.sa_mask);
 		sigaction(rows[i].sig, &sa, NULL);
+		sigaddset(&ours, rows[i].sig);
 	}
-	return ERR_OK;
+	signal(SIGPIPE, SIG_IGN);
+	pthread_sigmask(SIG_BLOCK, &ours, idle);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		sigdelset(idle, rows[i].sig);
 }
 
 /* From the store's sentinel: this process is to make room for a fresh one, after the request in hand. */
@@ -110,25 +109,20 @@ static void serve_one(struct hook *h, struct request *r)
 	answer_fini(&a);
 }
 
-static void serve(struct hook *h)
+static enum err serve(struct hook *h, const sigset_t *idle)
 {
 	struct request r;
+	enum err e = ERR_OK;
 
-	while (!term && !h->leave) {
+	while (!term && !h->leave && e != ERR_IO) {
 		if (hup)
 			reload(h);
-		if (fcgi_accept(h->fcgi, &r))
+		e = fcgi_accept(h->fcgi, &r, idle);
+		if (!e)
 			serve_one(h, &r);
-		else if (!term && !hup && errno != EINTR)
-			break;
 		request_fini(&r);
 	}
-}
-
-static enum err nothing(struct txn *t, void *arg)
-{
-	(void)t, (void)arg;
-	return ERR_OK;
+	return e == ERR_IO && !term ? e : ERR_OK;
 }
 
 static enum err start(struct hook *h, char **helper)
@@ -143,28 +137,32 @@ static enum err start(struct hook *h, char **helper)
 		.on_recover = on_recover, .arg = h, .create = true,
 	};
 	if (!e)
-		e = signals_ready();
-	if (!e)
 		e = fcgi_new(&h->fcgi, 0);
 	if (!e)
-		db_read(h, nothing, NULL);       /* opens the store; without one we still apologize to callers */
-	return e ? e : watch_new(&h->watch, rescue, h);
+		e = watch_new(&h->watch, rescue, h);
+	if (!e)
+		db_open_soon(h);
+	return e;
 }
 
 static int run(struct hook *h)
 {
 	char *helper = NULL;
-	enum err e = start(h, &helper);
-	int code = err_exit(e);
+	sigset_t idle;
+	enum err e;
+	int code;
 
-	if (e)
+	signals_ready(&idle);
+	e = start(h, &helper);
+	code = err_exit(e);
+	if (e) {
 		log_error("webhook.start", "error=%s", err_name(e));
-	else {
+	} else {
 		log_info("webhook.start", "pid=%d version=%s validate=%s", (int)getpid(), OFFHOOK_VERSION, h->cf.twilio_validate);
 		if (!settings_validates(&h->cf))
 			log_warn("webhook.unsafe", "TWILIO_VALIDATE=off: anybody may place calls");
-		serve(h);
-		code = h->leave ? STORE_EXIT : 0;
+		e = serve(h, &idle);
+		code = h->leave ? STORE_EXIT : err_exit(e);
 		log_info("webhook.stop", "pid=%d code=%d", (int)getpid(), code);
 	}
 	watch_free(h->watch);

@@ -327,7 +327,7 @@ static int site_down(void **state)
 	kill(site.lighttpd, SIGTERM);
 	for (int i = 0; i < WORKERS; i++)
 		kill(site.worker[i], SIGTERM);
-	ended(site.lighttpd);
+	waitpid(site.lighttpd, NULL, 0);
 	for (int i = 0; i < WORKERS; i++)
 		ended(site.worker[i]);
 	close(site.w->stop[1]);
@@ -800,6 +800,31 @@ static void *hold_run(void *arg)
 	return NULL;
 }
 
+/* Fresh ones: opening the store may recover what a killed worker left, and then the old ones leave. */
+static void workers_renew(void)
+{
+	for (int i = 0; i < WORKERS; i++) {
+		kill(site.worker[i], SIGTERM);
+		waitpid(site.worker[i], NULL, 0);
+		worker_start(i);
+	}
+	wait_for_site();
+}
+
+static bool connects(void)
+{
+	char sid[40], body[512];
+	struct reply r;
+	bool ok;
+
+	call_sid(sid);
+	call_body(body, sid);
+	r = twilio("/api/webhook/", body);
+	ok = strstr(r.body, "<Connect ") != NULL;
+	done(&r);
+	return ok;
+}
+
 static void a_database_that_keeps_silent_is_not_waited_for_long(void **state)
 {
 	struct hold h = { .e = ERR_OK };
@@ -811,6 +836,7 @@ static void a_database_that_keeps_silent_is_not_waited_for_long(void **state)
 	sem_init(&h.held, 0, 0);
 	sem_init(&h.release, 0, 0);
 	assert_int_equal(store_open(&h.store, &site.w->h.store_options), ERR_OK);
+	workers_renew();
 	pthread_create(&h.thread, NULL, hold_run, &h);
 	while (sem_wait(&h.held) != 0)
 		;
@@ -828,16 +854,24 @@ static void a_database_that_keeps_silent_is_not_waited_for_long(void **state)
 	print_message("and health: %d after %lld ms\n", r.status, (long long)(clock_ms() - began));
 	assert_int_equal(r.status, 503);
 	assert_non_null(strstr(r.body, "\"database\":\"down\",\"relay\":\"ok\""));
-	assert_true(clock_ms() - began < 3000);
 	done(&r);
+	for (int i = 0; i < 4; i++) {               /* the workers are not eaten up */
+		call_sid(sid);
+		call_body(body, sid);
+		began = clock_ms();
+		r = twilio("/api/webhook/", body);
+		print_message("another caller: %d after %lld ms\n", r.status, (long long)(clock_ms() - began));
+		assert_int_equal(r.status, 200);
+		assert_non_null(strstr(r.body, "<Say>We are sorry"));
+		assert_true(clock_ms() - began < 12000);
+		done(&r);
+	}
 	sem_post(&h.release);
 	pthread_join(h.thread, NULL);
 	store_close(h.store);
-	call_sid(sid);
-	call_body(body, sid);
-	r = twilio("/api/webhook/", body);
-	assert_non_null(strstr(r.body, "<Connect "));
-	done(&r);
+	for (began = clock_ms(); !connects(); poll(NULL, 0, 50))
+		assert_true(clock_ms() - began < PATIENCE_MS);
+	workers_renew();
 	sem_destroy(&h.held);
 	sem_destroy(&h.release);
 }
