@@ -36,6 +36,12 @@ static void agent_begins(struct call *c, int64_t from_us)
 	}
 }
 
+/* Where bytes are counted that belong to the answer before the line that is being said; what the caller breaks into goes on until it is cut. */
+static uint64_t *answer_before(struct talk *t)
+{
+	return t->n_turns > 1 ? &t->turns[t->n_turns - 2].heard_bytes : &t->greeting_bytes;
+}
+
 /* An answer is what is heard after the caller's last word, and after a cut. */
 void phone_talk_heard(struct call *c, int64_t from_us, size_t bytes)
 {
@@ -45,7 +51,8 @@ void phone_talk_heard(struct call *c, int64_t from_us, size_t bytes)
 	if (!t->agent_on)
 		agent_begins(c, from_us);
 	t->heard_us = from_us + (int64_t)bytes * 125;
-	t->greeting_bytes += turn && turn->end_us ? 0 : t->n_turns <= 1 ? bytes : 0;
+	if (!turn || (!turn->end_us && !turn->cleared))
+		*answer_before(t) += bytes;
 	if (!turn || !turn->end_us || from_us < turn->end_us || !c->ph->plan->lines[turn->line].answer)
 		return;
 	if (!turn->answered) {
@@ -68,7 +75,8 @@ void phone_talk_cleared(struct call *c, int64_t now_us, size_t bytes)
 		return;
 	turn->cleared = true;
 	turn->clear_us = now_us;
-	turn->answered = false;                       /* what was heard so far belonged to the answer before */
+	*answer_before(&c->talk) += turn->heard_bytes;      /* what was heard so far belonged to the answer before */
+	turn->answered = false;
 	turn->heard_bytes = 0;
 }
 
