@@ -1,4 +1,7 @@
-/* session - the life of a call as one table, and how it ends. What the caller says and hears is in session_caller.c, what the model does in session_model.c. */
+/*
+ * session - the life of a call as one table. How it ends is in session_end.c, what the caller says and hears in session_caller.c, the model's connection in
+ * session_model.c and what it says in session_message.c.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -47,56 +50,7 @@ static const char *const ev_names[] = {
 };
 _Static_assert(sizeof ev_names / sizeof *ev_names == EV_COUNT, "a name per event");
 
-const char *end_text(enum end_reason r)
-{
-	static const char *const texts[] = {
-#define X(n, text) [END_##n] = text,
-		END_LIST(X)
-#undef X
-	};
-
-	return r > END_NONE && r < END_COUNT ? texts[r] : "";
-}
-
-/* --- small helpers of all session files --- */
-
-void session_count(struct session *s, enum metric m, uint64_t n)
-{
-	if (s->ops.metrics.count && n)
-		s->ops.metrics.count(s->ctx, (int)m, n);
-}
-
-void session_observe_ms(struct session *s, enum metric m, int64_t ms)
-{
-	if (s->ops.metrics.observe)
-		s->ops.metrics.observe(s->ctx, (int)m, ms > 0 ? (uint64_t)ms * 1000 : 0);
-}
-
-void session_note(struct session *s, const char *event, struct span item, struct span response, struct span error, const char *payload, ...)
-{
-	struct buf b = BUF_INIT;
-	struct transcript_event e = { .type = event, .item = item, .response = response, .error = error };
-	va_list ap;
-
-	if (payload) {
-		va_start(ap, payload);
-		buf_vprintf(&b, payload, ap);
-		va_end(ap);
-		e.payload = b.err ? SPAN_NONE : buf_span(&b);
-	}
-	transcript_event(&s->script, &e);
-	buf_fini(&b);
-}
-
-void session_save_numbers(struct session *s)
-{
-	struct call_changes c = call_changes_none();
-
-	transcript_changes(&s->script, &c);
-	s->ops.save_call(s->ctx, &c, false);
-}
-
-static void become(struct session *s, enum session_state to)
+void session_become(struct session *s, enum session_state to)
 {
 	if (!(states[s->state].to & BIT(to)))
 		log_error("session.broken", "from=%s to=%s", states[s->state].name, states[to].name);
@@ -107,123 +61,6 @@ static void become(struct session *s, enum session_state to)
 static bool time_is_over(const struct session *s)
 {
 	return session_now(s) >= s->until_ms;
-}
-
-/* --- how a call ends --- */
-
-static void gone_if_closed(struct session *s)
-{
-	if (s->caller_open || s->model_open)
-		return;
-	become(s, SS_GONE);
-	s->ops.gone(s->ctx, s->end);
-}
-
-static void close_caller(struct session *s)
-{
-	become(s, SS_CLOSE);
-	if (s->caller_open)
-		s->ops.close(s->ctx, LEG_CALLER, s->close_code, SPAN(""));
-	gone_if_closed(s);
-}
-
-/* Nothing more is said; what was under way is written down as far as it was heard. */
-static void fall_silent(struct session *s)
-{
-	struct playback_cut cuts[PLAYBACK_ITEMS];
-	unsigned n;
-
-	playback_stop(&s->play);
-	if (!s->ever_streamed) {
-		playback_forget(&s->play);
-		transcript_forget_answers(&s->script);
-	}
-	n = playback_cut(&s->play, session_now(s), cuts);
-	for (unsigned i = 0; i < n; i++)
-		transcript_cut(&s->script, cuts[i].item, cuts[i].heard_ms, cuts[i].came_ms);
-	transcript_finish(&s->script);
-	model_drop(s);
-}
-
-static bool is_error(enum end_reason r)
-{
-	return r == END_MODEL_FAILED || r == END_STREAM_FAILED || r == END_RELAY_LOST;
-}
-
-/* A call that is told to resume has not ended: it goes on elsewhere. */
-static bool goes_on(const struct session *s)
-{
-	return strcmp(s->resume, "resume") == 0;
-}
-
-static void save_outcome(struct session *s, const char *error)
-{
-	struct call_changes c = call_changes_none();
-
-	transcript_changes(&s->script, &c);
-	c.resume = s->resume;
-	if (!goes_on(s)) {
-		c.status = is_error(s->end) ? "error" : "ended";
-		c.end_reason = end_text(s->end);
-		c.ended_at = s->ops.wall_ms(s->ctx);
-		c.error = error && *error ? error : NULL;
-	}
-	s->ops.save_call(s->ctx, &c, true);
-}
-
-static void finish(struct session *s, enum end_reason r, const char *resume, const char *error, uint16_t code)
-{
-	s->end = r;
-	s->resume = resume;
-	s->close_code = code;
-	fall_silent(s);
-	if (!goes_on(s))
-		session_note(s, "call.ended", SPAN_NONE, SPAN_NONE, span_z(error), "{\"reason\":\"%s\"}", end_text(r));
-	log_info("call.end", "reason=%s resume=%s", end_text(r), *resume ? resume : "none");
-	become(s, SS_SAVE);
-	save_outcome(s, error);
-}
-
-void session_end(struct session *s, enum end_reason r, const char *resume, const char *error)
-{
-	finish(s, r, resume, error, 1000);
-}
-
-/* Nobody was on the line yet: whoever takes over begins anew, and nothing is stored. */
-static void let_go(struct session *s)
-{
-	s->end = END_SHUTDOWN;
-	s->resume = "resume";
-	model_drop(s);
-	s->close_code = 1001;
-	close_caller(s);
-}
-
-void session_lost(struct session *s, struct span why)
-{
-	struct call_changes c = call_changes_none();
-
-	playback_stream_lost(&s->play);
-	turn_speech(&s->turn, false);
-	upstream_caller(&s->up, false, session_now(s));
-	session_note(s, "stream.lost", SPAN_NONE, SPAN_NONE, why, NULL);
-	log_warn("stream.lost", "why=%s", log_q(why));
-	s->resume = "resume";
-	c.resume = s->resume;
-	transcript_changes(&s->script, &c);
-	s->ops.save_call(s->ctx, &c, false);
-	become(s, SS_LOST);
-}
-
-/* The end that somebody outside asked for. */
-static void asked_to_end(struct session *s, enum session_ev ev, struct span data)
-{
-	if (ev == EV_SHUTDOWN)
-		finish(s, END_SHUTDOWN, "resume", NULL, 1001);
-	else if (ev == EV_STATUS_FINAL)
-		session_end(s, END_CALLER_HANGUP, "hangup", NULL);
-	else
-		session_end(s, span_is(data, end_text(END_SHUTDOWN)) ? END_SHUTDOWN : END_OPERATOR, "hangup", NULL);
 }
 
 /* --- states --- */
@@ -253,10 +90,10 @@ static void record_came(struct session *s)
 	}
 	model_want(s);
 	if (!s->caller_open) {
-		become(s, SS_WAIT);
+		session_become(s, SS_WAIT);
 		return;
 	}
-	become(s, SS_TALK);
+	session_become(s, SS_TALK);
 	caller_start(s, span_z(s->stream_sid));
 }
 
@@ -264,7 +101,7 @@ static void no_record(struct session *s, struct span why)
 {
 	log_warn("session.no_record", "why=%s", log_q(why));
 	s->close_code = 1011;
-	close_caller(s);
+	session_close_caller(s);
 }
 
 /* The stream of a resumed call may be faster than the store. Its audio waits; there is nothing else to wait for yet. */
@@ -282,7 +119,7 @@ static void load_on(struct session *s, enum session_ev ev, struct span data)
 	case EV_STATUS_FINAL:  s->early_end = END_CALLER_HANGUP; break;
 	case EV_HANGUP:        s->early_end = END_OPERATOR; break;
 	case EV_SHUTDOWN:
-	case EV_DRAIN:         let_go(s); break;
+	case EV_DRAIN:         session_let_go(s); break;
 	case EV_TICK:
 		if (time_is_over(s))
 			no_record(s, SPAN("the store does not answer"));
@@ -305,21 +142,21 @@ static void wait_on(struct session *s, enum session_ev ev, struct span data)
 {
 	switch (ev) {
 	case EV_CALLER_START:
-		become(s, SS_TALK);
+		session_become(s, SS_TALK);
 		caller_start(s, data);
 		break;
 	case EV_ANNOUNCED:
 		s->unused_ms = session_now(s);
-		become(s, SS_WAIT);
+		session_become(s, SS_WAIT);
 		model_want(s);
 		break;
 	case EV_STREAM_ERROR:
 		session_note(s, "stream.error", SPAN_NONE, SPAN_NONE, data, NULL);
 		break;
 	case EV_SHUTDOWN:
-	case EV_DRAIN:        let_go(s); break;
+	case EV_DRAIN:        session_let_go(s); break;
 	case EV_STATUS_FINAL:
-	case EV_HANGUP:       asked_to_end(s, ev, data); break;
+	case EV_HANGUP:       session_asked_to_end(s, ev, data); break;
 	case EV_TICK:         wait_tick(s); break;
 	default:              model_event(s, ev, data); break;
 	}
@@ -365,7 +202,7 @@ static void talk_on(struct session *s, enum session_ev ev, struct span data)
 	case EV_STREAM_ERROR:    stream_error(s, data); break;
 	case EV_STATUS_FINAL:
 	case EV_HANGUP:
-	case EV_SHUTDOWN:        asked_to_end(s, ev, data); break;
+	case EV_SHUTDOWN:        session_asked_to_end(s, ev, data); break;
 	case EV_TICK:            talk_tick(s); break;
 	case EV_ANNOUNCED:
 	case EV_DRAIN:           break;        /* a running call finishes */
@@ -377,18 +214,18 @@ static void lost_on(struct session *s, enum session_ev ev, struct span data)
 {
 	switch (ev) {
 	case EV_CALLER_START:
-		become(s, SS_TALK);
+		session_become(s, SS_TALK);
 		caller_start(s, data);
 		break;
 	case EV_CALLER_CLOSED:   s->caller_open = false; break;
 	case EV_ANNOUNCED:                     /* `continue` connects it again: it has the time of a new call */
-		become(s, SS_LOST);
+		session_become(s, SS_LOST);
 		model_want(s);
 		break;
 	case EV_STATUS_FINAL:
-	case EV_HANGUP:          asked_to_end(s, ev, data); break;
+	case EV_HANGUP:          session_asked_to_end(s, ev, data); break;
 	case EV_SHUTDOWN:
-	case EV_DRAIN:           finish(s, END_SHUTDOWN, "resume", NULL, 1001); break;
+	case EV_DRAIN:           session_finish(s, END_SHUTDOWN, "resume", NULL, 1001); break;
 	case EV_TICK:
 		if (time_is_over(s))
 			session_end(s, END_STREAM_FAILED, "fallback", "the stream broke and nobody connected it again");
@@ -413,10 +250,10 @@ static void save_on(struct session *s, enum session_ev ev, struct span data)
 	(void)data;
 	leg_closed(s, ev);
 	if (ev == EV_OUTCOME_SAVED) {
-		close_caller(s);
+		session_close_caller(s);
 	} else if (ev == EV_TICK && time_is_over(s)) {
 		log_error("session.outcome_late", "ms=%d", SAVE_MS);
-		close_caller(s);
+		session_close_caller(s);
 	}
 }
 
@@ -426,13 +263,13 @@ static void close_on(struct session *s, enum session_ev ev, struct span data)
 	(void)data;
 	leg_closed(s, ev);
 	if (ev == EV_TICK && time_is_over(s)) {
-		become(s, SS_CLOSE);
+		session_become(s, SS_CLOSE);
 		if (s->caller_open)
 			s->ops.close(s->ctx, LEG_CALLER, s->close_code, SPAN(""));
 		if (s->model_open)
 			s->ops.close(s->ctx, LEG_MODEL, 1000, SPAN(""));
 	}
-	gone_if_closed(s);
+	session_gone_if_closed(s);
 }
 
 static void gone_on(struct session *s, enum session_ev ev, struct span data)

@@ -79,9 +79,17 @@ void session_note(struct session *s, const char *event, struct span item, struct
 	__attribute__((format(printf, 6, 7)));           /* an event of consequence; payload may be NULL */
 void session_save_numbers(struct session *s);
 
-/* session.c: how a call ends */
+/* session.c */
+void session_become(struct session *s, enum session_state to);
+
+/* session_end.c: how a call ends */
 void session_end(struct session *s, enum end_reason r, const char *resume, const char *error);
+void session_finish(struct session *s, enum end_reason r, const char *resume, const char *error, uint16_t code);    /* resume "resume": it goes on elsewhere */
+void session_asked_to_end(struct session *s, enum session_ev ev, struct span data); /* by somebody outside */
+void session_let_go(struct session *s);                                             /* nobody was on the line yet: for the successor */
 void session_lost(struct session *s, struct span why);                              /* the stream is gone without `stop` */
+void session_close_caller(struct session *s);
+void session_gone_if_closed(struct session *s);
 
 /* session_caller.c */
 void caller_start(struct session *s, struct span stream_sid);
@@ -93,7 +101,7 @@ void caller_pump(struct session *s);
 void caller_greeting_over(struct session *s);
 void caller_truncate(struct session *s, struct span item, int64_t content_index, int64_t heard_ms);
 
-/* session_model.c */
+/* session_model.c: the connection, and when the model is asked to speak */
 void model_want(struct session *s);
 void model_drop(struct session *s);
 void model_event(struct session *s, enum session_ev ev, struct span data);
@@ -101,6 +109,14 @@ void model_tick(struct session *s);
 void model_send(struct session *s, struct span msg);                                /* all of it, or the connection counts as dropped */
 void model_send_buf(struct session *s, struct buf *msg);                            /* and frees it */
 struct span model_event_id(struct session *s, char kind, char room[16]);
+const struct upstream *model_upstream(const struct session *s);                     /* the one in use */
+void model_act(struct session *s, enum upstream_act a);
+void model_lost(struct session *s, enum upstream_ev ev, struct span why);
+void model_keep_why(struct session *s, struct span why);
+void model_ask_next(struct session *s);                                             /* what waits for its moment, when this is it */
 void model_choked(struct session *s);                                               /* after each event: a full queue is a dropped connection */
+
+/* session_message.c: what it says */
+void model_message(struct session *s, struct span text);
 
 #endif

@@ -1,11 +1,11 @@
-/* session_model - the model's side: its connection, what it says, and when it is asked to speak. */
+/* session_model - the connection to the model, from the first dial to the last close, and when the model is asked to speak. */
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "media-relay/session_impl.h"
 
-static const struct upstream *upstream_of(const struct session *s)
+const struct upstream *model_upstream(const struct session *s)
 {
 	return &s->setup->upstreams[upstream_which(&s->up)];
 }
@@ -42,7 +42,7 @@ void model_send_buf(struct session *s, struct buf *msg)
 
 /* --- the connection --- */
 
-static void keep_why(struct session *s, struct span why)
+void model_keep_why(struct session *s, struct span why)
 {
 	span_copy(s->why, sizeof s->why, span_head(why, sizeof s->why - 1));
 }
@@ -51,7 +51,7 @@ static void model_ready(struct session *s);
 
 static void configure(struct session *s)
 {
-	model_send(s, span_z(upstream_of(s)->session_update));
+	model_send(s, span_z(model_upstream(s)->session_update));
 	upstream_event(&s->up, UE_SENT, session_now(s));
 }
 
@@ -61,7 +61,7 @@ static void dial(struct session *s)
 	s->model_open = true;
 	s->model_closing = s->choked = false;
 	s->bad_model_row = 0;
-	s->ops.dial(s->ctx, upstream_of(s));
+	s->ops.dial(s->ctx, model_upstream(s));
 }
 
 static void hang_up(struct session *s)
@@ -81,7 +81,7 @@ static void failed(struct session *s)
 		session_end(s, END_MODEL_FAILED, "fallback", s->why);
 }
 
-static void act(struct session *s, enum upstream_act a)
+void model_act(struct session *s, enum upstream_act a)
 {
 	switch (a) {
 	case UA_NONE:      break;
@@ -96,9 +96,9 @@ static void act(struct session *s, enum upstream_act a)
 void model_want(struct session *s)
 {
 	if (s->up.state == US_FAILED && s->up.hopeless && s->state == SS_TALK)
-		failed(s);
+		session_end(s, END_MODEL_FAILED, "fallback", s->why);
 	else
-		act(s, upstream_event(&s->up, UE_WANT, session_now(s)));
+		model_act(s, upstream_event(&s->up, UE_WANT, session_now(s)));
 }
 
 /* The greeting goes with the connection that spoke it, unless somebody has heard of it. */
@@ -125,21 +125,21 @@ static void connection_over(struct session *s)
 void model_drop(struct session *s)
 {
 	connection_over(s);
-	act(s, upstream_event(&s->up, UE_DROP, session_now(s)));
+	model_act(s, upstream_event(&s->up, UE_DROP, session_now(s)));
 	hang_up(s);
 }
 
-static void model_lost(struct session *s, enum upstream_ev ev, struct span why)
+void model_lost(struct session *s, enum upstream_ev ev, struct span why)
 {
 	if (upstream_ready(&s->up)) {
 		s->lost_how = ev == UE_EXPIRED ? M_RECONNECT_EXPIRED : M_RECONNECT_DROP;
 		session_note(s, "model.lost", SPAN_NONE, SPAN_NONE, why, NULL);
 	}
 	log_warn("model.lost", "state=%s why=%s", upstream_state_name(s->up.state), log_q(why));
-	keep_why(s, why);
+	model_keep_why(s, why);
 	s->choked = false;
 	connection_over(s);
-	act(s, upstream_event(&s->up, ev, session_now(s)));
+	model_act(s, upstream_event(&s->up, ev, session_now(s)));
 }
 
 void model_choked(struct session *s)
@@ -176,7 +176,7 @@ static void ask(struct session *s, enum turn_ask what)
 	model_send_buf(s, &msg);
 }
 
-static void ask_next(struct session *s)
+void model_ask_next(struct session *s)
 {
 	enum turn_ask what = upstream_ready(&s->up) ? turn_next(&s->turn, session_now(s)) : TURN_NOTHING;
 
@@ -196,7 +196,7 @@ static void count_reconnect(struct session *s)
 /* The conversation so far is not known to a new connection: this is the place to give it, before audio flows again. */
 static void model_ready(struct session *s)
 {
-	const char *update = upstream_of(s)->greeted_update;
+	const char *update = model_upstream(s)->greeted_update;
 
 	session_observe_ms(s, M_CONNECT, session_now(s) - s->up.dialled_ms);
 	session_note(s, "model.connected", SPAN_NONE, SPAN_NONE, SPAN_NONE, "{\"upstream\":%u,\"ms\":%lld}", upstream_which(&s->up),
@@ -210,311 +210,19 @@ static void model_ready(struct session *s)
 		model_send(s, span_z(update));
 	if (s->greeting == GREETING_DUE)
 		turn_want(&s->turn, TURN_GREETING, session_now(s));
-	ask_next(s);
+	model_ask_next(s);
 	uplink_ready(&s->uplink, true);
 	caller_keys_flush(s);
 }
 
-/* --- errors --- */
-
-/* What a server says of a key may hold part of it. */
-static struct span sayable(const struct realtime_msg *m)
-{
-	if (span_is(m->error.code, "invalid_api_key") || !m->error.message.p)
-		return m->error.code.p ? m->error.code : SPAN("error without a message");
-	return m->error.message;
-}
-
-static bool is_create(struct span event_id)
-{
-	return span_is(event_id, "greeting") || (event_id.n > 1 && event_id.p[0] == 'r' && event_id.p[1] >= '0' && event_id.p[1] <= '9');
-}
-
-/* "Audio content of 9250ms is already shorter than 57340ms": then at 9250. Anything else was cut already, or never existed. */
-static void truncate_again(struct session *s, const struct realtime_msg *m)
-{
-	static const struct span lead = { "Audio content of ", 17 };
-	struct span rest, number;
-	int64_t ms;
-
-	if (!span_starts(m->error.message, lead))
-		return;
-	rest = span_skip(m->error.message, lead.n);
-	if (!span_cut(&rest, 'm', &number) || !span_int(number, &ms) || ms < 0)
-		return;
-	for (unsigned i = 0; i < TRUNCATIONS; i++) {
-		struct truncation t = s->truncations[i];
-
-		if (!t.id[0] || !span_is(m->error.event_id, t.id))
-			continue;
-		s->truncations[i].id[0] = '\0';
-		caller_truncate(s, span_z(t.item), t.content_index, ms);
-	}
-}
-
-/* A greeting that was refused twice is not asked for again: the caller speaks first. */
-static void create_refused(struct session *s, const struct realtime_msg *m)
-{
-	turn_failed(&s->turn, realtime_retry_ms(m->error.message), session_now(s));
-	if (s->greeting == GREETING_ASKED && s->turn.wanted == TURN_NOTHING && !s->turn.active[0])
-		caller_greeting_over(s);
-}
-
-static void harmless(struct session *s, const struct realtime_msg *m)
-{
-	if (span_is(m->error.code, "conversation_already_has_active_response"))
-		turn_refused(&s->turn, session_now(s));
-	else if (is_create(m->error.event_id))
-		create_refused(s, m);
-	else
-		truncate_again(s, m);
-	ask_next(s);
-}
-
-/* Before session.updated every error means that this connection comes to nothing; a request it refuses once it refuses again. */
-static enum upstream_ev start_up_fault(const struct realtime_msg *m)
-{
-	if (realtime_fault(m) == RF_EXPIRED)
-		return UE_EXPIRED;
-	return realtime_fault(m) == RF_HOPELESS || span_is(m->error.type, "invalid_request_error") ? UE_HOPELESS : UE_BROKEN;
-}
-
-static void on_error(struct session *s, const struct realtime_msg *m)
-{
-	struct span text = sayable(m);
-
-	session_note(s, "error", SPAN_NONE, SPAN_NONE, text, NULL);
-	log_warn("model.error", "code=%s text=%s", log_q(m->error.code), log_q(text));
-	if (!upstream_ready(&s->up))
-		model_lost(s, start_up_fault(m), text);
-	else if (realtime_fault(m) == RF_HOPELESS)
-		model_lost(s, UE_HOPELESS, text);
-	else if (realtime_fault(m) == RF_EXPIRED)
-		model_lost(s, UE_EXPIRED, text);
-	else
-		harmless(s, m);
-}
-
-/* --- its session --- */
-
-static void on_created(struct session *s, const struct realtime_msg *m)
-{
-	(void)m;
-	act(s, upstream_event(&s->up, UE_CREATED, session_now(s)));
-}
-
-static void on_updated(struct session *s, const struct realtime_msg *m)
-{
-	bool good = realtime_confirms(m, s->setup->in, s->setup->out, span_z(s->setup->voice));
-
-	s->vad_silence_ms = m->session.silence_ms;
-	if (s->up.state != US_CONFIGURING)
-		return;
-	if (!good) {
-		log_warn("model.formats", "in=%s out=%s voice=%s", log_q(m->session.in), log_q(m->session.out), log_q(m->session.voice));
-		keep_why(s, SPAN("the model did not take the audio formats or the voice"));
-	}
-	act(s, upstream_event(&s->up, good ? UE_GOOD : UE_WRONG, session_now(s)));
-}
-
-/* --- the caller, as the model hears them --- */
-
-static void on_speech(struct session *s, const struct realtime_msg *m)
-{
-	turn_speech(&s->turn, true);
-	s->active_ms = session_now(s);
-	s->last_word_ms = -1;
-	caller_barge_in(s, false);
-	transcript_speech(&s->script, m->item_id);
-	session_note(s, "input_audio_buffer.speech_started", m->item_id, SPAN_NONE, SPAN_NONE, NULL);
-}
-
-static void on_speech_over(struct session *s, const struct realtime_msg *m)
-{
-	int64_t silence = s->vad_silence_ms > 0 ? s->vad_silence_ms : 0;
-
-	turn_speech(&s->turn, false);
-	if (s->setup->vad_create)
-		turn_expects_answer(&s->turn);
-	s->active_ms = session_now(s);
-	s->last_word_ms = session_now(s) - silence;
-	transcript_speech_over(&s->script, m->item_id);
-	session_note(s, "input_audio_buffer.speech_stopped", m->item_id, SPAN_NONE, SPAN_NONE, NULL);
-}
-
-static void on_heard_delta(struct session *s, const struct realtime_msg *m)
-{
-	transcript_heard_delta(&s->script, m->item_id, m->delta);
-}
-
-static void on_heard(struct session *s, const struct realtime_msg *m)
-{
-	transcript_heard(&s->script, m->item_id, m->delta.p ? m->delta : SPAN(""));
-	transcript_transcription(&s->script, span_z(upstream_of(s)->transcription_model), m->heard.input, m->heard.output, m->heard.seconds);
-}
-
-static void on_heard_failed(struct session *s, const struct realtime_msg *m)
-{
-	transcript_heard(&s->script, m->item_id, SPAN_NONE);
-	session_note(s, "transcription.failed", m->item_id, SPAN_NONE, sayable(m), NULL);
-	log_warn("model.transcription_failed", "code=%s", log_q(m->error.code));
-}
-
-/* --- its answers --- */
-
-static void on_response(struct session *s, const struct realtime_msg *m)
-{
-	struct buf msg = BUF_INIT;
-	char id[16];
-
-	if (turn_created(&s->turn, m->response_id, session_now(s))) {
-		realtime_cancel(&msg, model_event_id(s, 'c', id), m->response_id);
-		model_send_buf(s, &msg);
-		playback_kill(&s->play, m->response_id);
-	}
-	if (s->turn.answering == TURN_GREETING)
-		span_copy(s->greeting_response, sizeof s->greeting_response, m->response_id);
-	session_note(s, "response.created", SPAN_NONE, m->response_id, SPAN_NONE, NULL);
-}
-
-static void first_audio_of(struct session *s, const struct realtime_msg *m)
-{
-	if (!span_copy(s->answer_item, sizeof s->answer_item, m->item_id))
-		return;
-	transcript_answer(&s->script, m->item_id, m->response_id);
-	if (s->greeting == GREETING_ASKED && span_is(m->response_id, s->greeting_response))
-		s->greeting = GREETING_BEGUN;
-}
-
-static void unreadable(struct session *s)
-{
-	session_count(s, M_MODEL_MALFORMED, 1);
-	if (s->bad_model++ == 0)
-		log_warn("model.malformed", NULL);
-	if (++s->bad_model_row >= MODEL_BAD_IN_A_ROW)
-		model_lost(s, UE_BROKEN, SPAN("messages that cannot be read"));
-}
-
-static void on_audio(struct session *s, const struct realtime_msg *m)
-{
-	enum err e;
-
-	turn_audio(&s->turn, m->response_id, session_now(s));
-	e = playback_add(&s->play, m->response_id, m->item_id, m->content_index, m->delta);
-	if (e == ERR_OK && !span_is(m->item_id, s->answer_item))
-		first_audio_of(s, m);
-	if (e == ERR_SYNTAX)
-		unreadable(s);
-	else if (e == ERR_LIMIT || e == ERR_NOMEM)
-		log_warn("model.audio_dropped", "why=%s", err_name(e));
-	caller_pump(s);
-}
-
-static void on_audio_done(struct session *s, const struct realtime_msg *m)
-{
-	turn_sign(&s->turn, session_now(s));
-	playback_item_done(&s->play, m->item_id);
-	caller_pump(s);
-}
-
-static void on_words_delta(struct session *s, const struct realtime_msg *m)
-{
-	turn_sign(&s->turn, session_now(s));
-	transcript_words_delta(&s->script, m->item_id, m->response_id, m->delta);
-}
-
-static void on_words(struct session *s, const struct realtime_msg *m)
-{
-	turn_sign(&s->turn, session_now(s));
-	transcript_words(&s->script, m->item_id, m->response_id, m->delta);
-}
-
-static void on_sign(struct session *s, const struct realtime_msg *m)
-{
-	(void)m;
-	turn_sign(&s->turn, session_now(s));
-}
-
-/* The greeting came to nothing and will not be asked for again: the caller speaks first. */
-static void greeting_without_words(struct session *s, const struct realtime_msg *m)
-{
-	if (s->greeting == GREETING_ASKED && span_is(m->response_id, s->greeting_response) && s->turn.wanted == TURN_NOTHING)
-		caller_greeting_over(s);
-}
-
-static void on_response_done(struct session *s, const struct realtime_msg *m)
-{
-	static const char *const words[] = {
-		[RS_NONE] = "unknown", [RS_COMPLETED] = "completed", [RS_CANCELLED] = "cancelled", [RS_INCOMPLETE] = "incomplete", [RS_FAILED] = "failed",
-	};
-
-	playback_response_done(&s->play, m->response_id);
-	transcript_response_over(&s->script, m->response_id);
-	turn_done(&s->turn, m, session_now(s));
-	if (m->response.has_usage)
-		transcript_usage(&s->script, span_z(upstream_of(s)->model), m->response.usage);
-	session_note(s, "response.done", SPAN_NONE, m->response_id, m->response.status == RS_FAILED ? sayable(m) : SPAN_NONE, "{\"status\":\"%s\"}",
-	             words[m->response.status]);
-	session_save_numbers(s);
-	greeting_without_words(s, m);
-	if (m->response.status == RS_FAILED && realtime_fault(m) == RF_HOPELESS)
-		model_lost(s, UE_HOPELESS, sayable(m));
-	caller_pump(s);
-	ask_next(s);
-}
-
-typedef void on_type(struct session *s, const struct realtime_msg *m);
-
-static on_type *const handlers[RT_TYPES] = {
-	[RT_SESSION_CREATED] = on_created,     [RT_SESSION_UPDATED] = on_updated,   [RT_ERROR] = on_error,
-	[RT_SPEECH_STARTED] = on_speech,       [RT_SPEECH_STOPPED] = on_speech_over,
-	[RT_HEARD_DELTA] = on_heard_delta,     [RT_HEARD_DONE] = on_heard,          [RT_HEARD_FAILED] = on_heard_failed,
-	[RT_RESPONSE_CREATED] = on_response,   [RT_RESPONSE_DONE] = on_response_done,
-	[RT_ITEM_ADDED] = on_sign,             [RT_ITEM_DONE] = on_sign,
-	[RT_AUDIO_DELTA] = on_audio,           [RT_AUDIO_DONE] = on_audio_done,
-	[RT_WORDS_DELTA] = on_words_delta,     [RT_WORDS_DONE] = on_words,
-};
-
-/* Only what configures it may come before it is configured. */
-static bool is_early(const struct realtime_msg *m)
-{
-	return m->type == RT_SESSION_CREATED || m->type == RT_SESSION_UPDATED || m->type == RT_ERROR;
-}
-
-static void dispatch(struct session *s, const struct realtime_msg *m)
-{
-	int64_t from_us = m->type == RT_AUDIO_DELTA ? clock_us() : 0;
-
-	s->bad_model_row = 0;
-	if (m->type == RT_UNKNOWN) {
-		session_count(s, M_MODEL_UNKNOWN, 1);
-		if (s->unknown_model++ == 0)
-			log_info("model.unknown_event", "type=%s", log_q(m->name));
-	}
-	if (!handlers[m->type] || (!upstream_ready(&s->up) && !is_early(m)))
-		return;
-	handlers[m->type](s, m);
-	if (from_us && s->ops.metrics.observe)
-		s->ops.metrics.observe(s->ctx, M_DELAY_DOWN, (uint64_t)(clock_us() - from_us));
-}
-
-static void message(struct session *s, struct span text)
-{
-	struct realtime_msg m;
-
-	if (realtime_parse(&s->rp, text, &m) == ERR_OK)
-		dispatch(s, &m);
-	else
-		unreadable(s);
-	realtime_parser_fini(&s->rp);
-}
+/* --- events --- */
 
 void model_event(struct session *s, enum session_ev ev, struct span data)
 {
 	switch (ev) {
 	case EV_MODEL_MESSAGE:
 		if (s->up.state != US_BACKOFF && s->up.state != US_DOWN && s->up.state != US_FAILED)
-			message(s, data);
+			model_message(s, data);
 		break;
 	case EV_MODEL_CLOSED:   closed(s, data); break;
 	case EV_MODEL_WRITABLE: uplink_flush(&s->uplink); break;
@@ -524,11 +232,11 @@ void model_event(struct session *s, enum session_ev ev, struct span data)
 
 void model_tick(struct session *s)
 {
-	act(s, upstream_tick(&s->up, session_now(s)));
+	model_act(s, upstream_tick(&s->up, session_now(s)));
 	if (!upstream_ready(&s->up))
 		return;
 	if (turn_stuck(&s->turn, session_now(s)))
 		model_lost(s, UE_BROKEN, SPAN("the model does not answer"));
 	else
-		ask_next(s);
+		model_ask_next(s);
 }

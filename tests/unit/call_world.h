@@ -547,4 +547,40 @@ static inline void w_end(struct world *w)
 	log_to(NULL, NULL);
 }
 
+/* --- what many calls need --- */
+
+static inline struct setup *silent_setup(void)          /* the caller speaks first */
+{
+	struct setup *s = w_setup();
+
+	free(s->greeting_create);
+	s->greeting_create = NULL;
+	return s;
+}
+
+static inline struct setup *two_upstreams(void)
+{
+	struct setup *s = w_setup();
+
+	w_update_of(&s->upstreams[1], "second", false);
+	s->upstreams_n = 2;
+	return s;
+}
+
+static inline void stop(struct world *w)
+{
+	w_caller(w, "{\"event\":\"stop\",\"sequenceNumber\":\"904\",\"streamSid\":\"" STREAM "\",\"stop\":{\"accountSid\":\"AC1\",\"callSid\":\"" CALL "\"}}");
+}
+
+static inline void press(struct world *w, char digit)
+{
+	w_caller(w, "{\"event\":\"dtmf\",\"streamSid\":\"" STREAM "\",\"sequenceNumber\":\"5\",\"dtmf\":{\"track\":\"inbound_track\",\"digit\":\"%c\"}}", digit);
+}
+
+static inline void error_event(struct world *w, const char *type, const char *code, const char *message, const char *event_id)
+{
+	w_model(w, "{\"type\":\"error\",\"event_id\":\"e\",\"error\":{\"type\":\"%s\",\"code\":\"%s\",\"message\":\"%s\",\"param\":null,\"event_id\":\"%s\"}}",
+	        type, code, message, event_id);
+}
+
 #endif
