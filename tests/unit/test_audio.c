@@ -137,7 +137,7 @@ static void mu_law_passes_untouched_both_ways(void **st)
 	uint8_t all[256], out[256 * AUDIO_UP_FACTOR];
 	struct audio_up up = { .format = AUDIO_PCMU };
 	struct audio_down down;
-	struct chunks q = { NULL };
+	struct chunks q = { .pool = NULL };
 	char b64[400];
 
 	(void)st;
@@ -159,7 +159,7 @@ static void a_law_is_translated_byte_for_byte(void **st)
 	uint8_t ulaw[3] = { 0xFF, 0x80, 0x00 }, alaw[3], back[3];
 	struct audio_up up = { .format = AUDIO_PCMA };
 	struct audio_down down;
-	struct chunks q = { NULL };
+	struct chunks q = { .pool = NULL };
 	char b64[8];
 
 	(void)st;
@@ -183,7 +183,7 @@ static void pcm_keeps_length_and_position(void **st)
 	static uint8_t raw[48000], heard[9000];
 	static char b64[20000];
 	struct audio_down down;
-	struct chunks q = { NULL };
+	struct chunks q = { .pool = NULL };
 	uint64_t seed = 3;
 	int loudest = 0;
 	size_t at_loudest = 0;
@@ -234,7 +234,7 @@ static void what_is_no_base64_is_refused(void **st)
 	for (unsigned f = 0; f < AUDIO_FORMATS; f++)
 		for (size_t i = 0; i < ROWS(texts); i++) {
 			struct audio_down down;
-			struct chunks q = { NULL };
+			struct chunks q = { .pool = NULL };
 
 			audio_down_start(&down, (enum audio_format)f);
 			assert_int_equal(audio_down_add(&down, &q, span_z(texts[i])), ERR_SYNTAX);
@@ -248,7 +248,7 @@ static void what_is_no_base64_is_refused(void **st)
 static void a_queue_gives_back_what_was_put_in(void **st)
 {
 	struct chunk_pool *pool = NULL;
-	struct chunks q = { NULL };
+	struct chunks q = { .pool = NULL };
 	uint8_t in[1000], out[1000];
 	uint8_t next_in = 0, next_out = 0;
 	uint64_t seed = 11;
@@ -277,7 +277,7 @@ static void a_queue_gives_back_what_was_put_in(void **st)
 
 static void base64_that_turns_bad_leaves_the_queue_as_it_was(void **st)
 {
-	struct chunks q = { NULL };
+	struct chunks q = { .pool = NULL };
 	static char text[20001];
 	uint8_t b;
 
@@ -301,7 +301,7 @@ static void base64_that_turns_bad_leaves_the_queue_as_it_was(void **st)
 static enum err queue_scenario(void)
 {
 	struct chunk_pool *pool = NULL;
-	struct chunks q = { NULL };
+	struct chunks q = { .pool = NULL };
 	enum err e = chunk_pool_new(&pool, 4);
 
 	q.pool = pool;

@@ -23,8 +23,8 @@ static int done(void **st)
 static void audio_is_read_the_same_on_both_roads(void **st)
 {
 	static const char *const texts[] = {
-		"{\"type\":\"response.output_audio.delta\",\"event_id\":\"event_S44\",\"response_id\":\"resp_C4\",\"item_id\":\"item_A8\",\"output_index\":0,"
-		"\"content_index\":0,\"delta\":\"/////v7+/v8=\"}",
+		("{\"type\":\"response.output_audio.delta\",\"event_id\":\"event_S44\",\"response_id\":\"resp_C4\",\"item_id\":\"item_A8\",\"output_index\":0,"
+		 "\"content_index\":0,\"delta\":\"/////v7+/v8=\"}"),
 		"{\"type\":\"response.audio.delta\",\"response_id\":\"resp_C4\",\"item_id\":\"item_A8\",\"content_index\":3,\"delta\":\"/////v7+/v8=\",\"obfuscation\":\"\\u0041\"}",
 		"{ \"delta\":\"/////v7+/v8=\", \"item_id\":\"item_A8\", \"rid\":{\"x\":[1]}, \"response_id\":\"resp_C4\", \"type\":\"response.output_audio.delta\" }",
 	};
