@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "call.h"
+#include "explain.h"
 #include "out.h"
 #include "store/turn.h"
 
@@ -296,20 +297,50 @@ enum err call_follow_run(struct cli *c, const struct args *a)
 
 /* --- everything of a call in one object --- */
 
-enum err call_export_run(struct cli *c, const struct args *a)
+enum err call_whole(struct cli *c, struct span id, struct json_object **out)
 {
-	struct reader r = { .cli = c, .id = arg_span(a, "ID") };
+	struct reader r = { .cli = c, .id = id };
 	struct jbuild b = { 0 };
 	struct json_object *o = json_obj(&b), *turns = json_arr(&b), *events = json_arr(&b);
 	enum err e = b.err ? b.err : read_all(&r, &r.turns, TURNS, turns);
 
-	e = call_fail(c, r.id.p, e ? e : read_all(&r, &r.events, EVENTS, events));
+	e = call_fail(c, id.p, e ? e : read_all(&r, &r.events, EVENTS, events));
 	json_set(&b, o, "call", json_object_get(r.call));
 	json_set(&b, o, "turns", turns);
 	json_set(&b, o, "events", events);
-	if (!e)
-		e = b.err ? b.err : out_json(&c->out, o);
-	json_object_put(o);
+	e = e ? e : b.err;
+	if (e)
+		json_object_put(o);
+	else
+		*out = o;
 	reader_fini(&r);
+	return e;
+}
+
+enum err call_export_run(struct cli *c, const struct args *a)
+{
+	struct json_object *o = NULL;
+	enum err e = call_whole(c, arg_span(a, "ID"), &o);
+
+	if (!e)
+		e = out_json(&c->out, o);
+	json_object_put(o);
+	return e;
+}
+
+/* What an event says may come from anybody: only out_text() shows it. */
+enum err call_explain_run(struct cli *c, const struct args *a)
+{
+	struct json_object *o = NULL, *story = NULL;
+	enum err e = call_whole(c, arg_span(a, "ID"), &o);
+
+	if (!e)
+		e = explain_call(o, &story);
+	if (!e && c->json)
+		e = out_json(&c->out, story);
+	else if (!e)
+		explain_print(&c->out, story);
+	json_object_put(story);
+	json_object_put(o);
 	return e;
 }

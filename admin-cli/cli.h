@@ -62,6 +62,7 @@ enum err call_list_run(struct cli *c, const struct args *a);
 enum err call_show_run(struct cli *c, const struct args *a);
 enum err call_transcript_run(struct cli *c, const struct args *a);
 enum err call_events_run(struct cli *c, const struct args *a);
+enum err call_explain_run(struct cli *c, const struct args *a);
 enum err call_export_run(struct cli *c, const struct args *a);
 enum err call_delete_run(struct cli *c, const struct args *a);
 enum err call_follow_run(struct cli *c, const struct args *a);
