@@ -134,6 +134,8 @@ void model_lost(struct session *s, enum upstream_ev ev, struct span why)
 	if (upstream_ready(&s->up)) {
 		s->lost_how = ev == UE_EXPIRED ? M_RECONNECT_EXPIRED : M_RECONNECT_DROP;
 		session_note(s, "model.lost", SPAN_NONE, SPAN_NONE, why, NULL);
+	} else {
+		session_note(s, "model.dial_failed", SPAN_NONE, SPAN_NONE, why, "{\"upstream\":%u,\"try\":%u}", upstream_which(&s->up), s->up.tries);
 	}
 	log_warn("model.lost", "state=%s why=%s", upstream_state_name(s->up.state), log_q(why));
 	model_keep_why(s, why);
