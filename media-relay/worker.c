@@ -6,6 +6,7 @@
 #include "media-relay/worker_io.h"
 
 #define CHUNKS_KEPT 4096
+#define LIBRARY_MS  1000
 
 static const lws_retry_bo_t idle_policy = { .secs_since_valid_ping = PING_S, .secs_since_valid_hangup = SILENT_S };
 
@@ -299,12 +300,22 @@ static void on_wake(struct ev_loop *loop, struct ev_async *a, int revents)
 	finish(w);
 }
 
+/* The library's libev plugin cannot bring its one timer forward, so that its time-outs would be late by up to half a minute; any event makes it look. */
+static void library_wake(struct worker *w, int64_t now)
+{
+	if (now < w->wake_at)
+		return;
+	w->wake_at = now + LIBRARY_MS;
+	lws_cancel_service(w->lws);
+}
+
 static void on_tick(struct ev_loop *loop, struct ev_timer *t, int revents)
 {
 	struct worker *w = t->data;
 	int64_t now = clock_ms();
 
 	(void)loop, (void)revents;
+	library_wake(w, now);
 	metrics_count(w->metrics, M_LOOPS, w->turns);
 	w->turns = 0;
 	legs_tick(w, now);

@@ -123,6 +123,7 @@ struct worker {
 	struct session_ops ops;          /* line_ops with our pool of audio blocks */
 	struct chunk_pool *chunks;
 	uint64_t turns, tags;
+	int64_t wake_at;                 /* the library looks at its own timers */
 	struct line *lines, *slots[LINE_SLOTS], *work;
 	size_t lines_n;
 	struct leg *legs;

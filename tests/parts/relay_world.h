@@ -347,8 +347,11 @@ static inline enum err read_call_body(struct txn *t, void *arg)
 static inline void call_read(struct relay_world *w, const struct phone_call *c, struct call *out)
 {
 	struct read_call r = { c->session, out };
+	enum err e = store_read(w->store, read_call_body, &r);
 
-	assert_int_equal(store_read(w->store, read_call_body, &r), ERR_OK);
+	if (e == ERR_RECOVER && store_reopen(&w->store) == ERR_OK)      /* a relay was killed, and its successor has recovered */
+		e = store_read(w->store, read_call_body, &r);
+	assert_int_equal(e, ERR_OK);
 }
 
 static inline bool call_ended_as(struct relay_world *w, const struct phone_call *c, const char *reason)
@@ -464,6 +467,24 @@ static inline bool model_audio(struct peer *p, const char *response, const char 
 	ok = peer_frame(p, FIN | OP_TEXT, b.p, b.n);
 	buf_fini(&b);
 	return ok;
+}
+
+/* The greeting, said and done: the caller's turn. */
+static inline bool model_greets(struct peer *p)
+{
+	uint8_t audio[1600] = { 0 };
+
+	return model_answer_begin(p, "resp_1", "item_1") && model_audio(p, "resp_1", "item_1", audio, sizeof audio) &&
+	       peer_text(p, "{\"type\":\"response.output_audio.done\",\"event_id\":\"e6\",\"response_id\":\"resp_1\",\"item_id\":\"item_1\",\"output_index\":0,"
+			    "\"content_index\":0}") &&
+	       peer_text(p, "{\"type\":\"response.output_item.done\",\"event_id\":\"e7\",\"response_id\":\"resp_1\",\"output_index\":0,\"item\":{\"id\":\"item_1\","
+			    "\"object\":\"realtime.item\",\"type\":\"message\",\"status\":\"completed\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_audio\","
+			    "\"transcript\":\"Hello\"}]}}") &&
+	       peer_text(p, "{\"type\":\"response.done\",\"event_id\":\"e8\",\"response\":{\"object\":\"realtime.response\",\"id\":\"resp_1\",\"status\":\"completed\","
+			    "\"output\":[{\"id\":\"item_1\",\"object\":\"realtime.item\",\"type\":\"message\",\"status\":\"completed\",\"role\":\"assistant\","
+			    "\"content\":[{\"type\":\"output_audio\",\"transcript\":\"Hello\"}]}],\"metadata\":{\"purpose\":\"greeting\"},"
+			    "\"usage\":{\"total_tokens\":3,\"input_tokens\":1,\"output_tokens\":2,\"input_token_details\":{\"text_tokens\":1,\"audio_tokens\":0},"
+			    "\"output_token_details\":{\"text_tokens\":1,\"audio_tokens\":1}}}}");
 }
 
 #endif
