@@ -1,4 +1,6 @@
 /* phone_conf - options of the phone. */
+#include <stdlib.h>
+
 #include "phone_conf.h"
 
 #define OPT(m, name, kind, flags, min, max, def, allowed, help) FIELD_AS(struct phone_conf, m, name, kind, flags, min, max, def, allowed, help)
@@ -7,8 +9,8 @@ static const struct field options[] = {
 	OPT(url, "url", FK_URL, 0, 0, 2048, "http://127.0.0.1:8080/api/webhook/", "http https", "the call webhook, where it really listens"),
 	OPT(public_url, "public-url", FK_URL, 0, 0, 2048, NULL, "http https", "PUBLIC_URL as Twilio knows it, which is what is signed (default: --url without its path)"),
 	OPT(connect, "connect", FK_PLAIN, 0, 0, 300, NULL, NULL, "HOST:PORT that takes the requests to the public URL (default: that of --url)"),
-	OPT(account, "account", FK_PLAIN, 0, 34, 34, "AC0ff00c00000000000000000000000001", NULL, "AccountSid"),
-	OPT(token, "token", FK_PLAIN, 0, 1, 200, "0ff00c000000000000000000000000aa", NULL, "auth token, which signs"),
+	OPT(account, "account", FK_PLAIN, 0, 34, 34, "AC0ff00c00000000000000000000000001", NULL, "AccountSid (TWILIO_ACCOUNT_SID of the environment is the default when it is set)"),
+	OPT(token, "token", FK_PLAIN, 0, 1, 200, "0ff00c000000000000000000000000aa", NULL, "auth token, which signs (TWILIO_AUTH_TOKEN of the environment likewise, which no process list shows)"),
 	OPT(from, "from", FK_PLAIN, 0, 0, 100, NULL, NULL, "caller (default: one of its own for every call)"),
 	OPT(to, "to", FK_PLAIN, 0, 0, 100, "+15005550006", NULL, "called number"),
 	OPT(status_url, "status-url", FK_URL, 0, 0, 2048, NULL, "http https", "final status callback (default: PUBLIC_URL/api/status/)"),
@@ -112,12 +114,28 @@ static enum err option_read(struct phone_conf *c, char **argv, int left, int *us
 	return field_set_text(f, c, value, why) ? ERR_USAGE : ERR_OK;
 }
 
+static enum err environment_read(struct phone_conf *c, struct buf *why)
+{
+	static const char *const rows[][2] = { { "account", "TWILIO_ACCOUNT_SID" }, { "token", "TWILIO_AUTH_TOKEN" } };
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; e == ERR_OK && i < sizeof rows / sizeof *rows; i++) {
+		const char *value = getenv(rows[i][1]);
+
+		if (value && *value)
+			e = field_set_text(field_find(options, N_OPTIONS, span_z(rows[i][0])), c, span_z(value), why);
+	}
+	return e ? ERR_USAGE : ERR_OK;
+}
+
 enum err phone_conf_read(struct phone_conf *c, int argc, char **argv, struct buf *why)
 {
 	enum err e;
 
 	*c = (struct phone_conf){ 0 };
 	e = field_defaults(options, N_OPTIONS, c);
+	if (e == ERR_OK)
+		e = environment_read(c, why);
 	for (int i = 0, used = 0; e == ERR_OK && i < argc; i += used)
 		e = option_read(c, argv + i, argc - i, &used, why);
 	return e;

@@ -392,6 +392,25 @@ static void options(void **state)
 	}
 }
 
+static void account_and_token_come_from_the_environment_unless_given(void **state)
+{
+	char *argv[] = { "--token", "given" };
+	struct phone_conf c;
+
+	(void)state;
+	setenv("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000009", 1);
+	setenv("TWILIO_AUTH_TOKEN", "kept quiet", 1);
+	assert_int_equal(phone_conf_read(&c, 0, argv, NULL), ERR_OK);
+	assert_string_equal(c.account, "AC00000000000000000000000000000009");
+	assert_string_equal(c.token, "kept quiet");
+	phone_conf_fini(&c);
+	assert_int_equal(phone_conf_read(&c, 2, argv, NULL), ERR_OK);
+	assert_string_equal(c.token, "given");
+	phone_conf_fini(&c);
+	unsetenv("TWILIO_ACCOUNT_SID");
+	unsetenv("TWILIO_AUTH_TOKEN");
+}
+
 static void help_names_every_option(void **state)
 {
 	struct buf b = BUF_INIT;
@@ -456,6 +475,7 @@ int main(void)
 		cmocka_unit_test(scenarios),
 		cmocka_unit_test(faults_are_found_by_stream),
 		cmocka_unit_test(options),
+		cmocka_unit_test(account_and_token_come_from_the_environment_unless_given),
 		cmocka_unit_test(help_names_every_option),
 		cmocka_unit_test(http_answers),
 	};
