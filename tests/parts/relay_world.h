@@ -35,7 +35,7 @@ struct relay_world {
 	char dir[64], data[80], socket[128], program[4096], log[80];
 	struct store *store;
 	pid_t pid;
-	int control_fd, media_fd, media_port, notify_fd;
+	int control_fd, media_fd, media_port, notify_fd, extra_fd;      /* extra: the listener for TLS, 0 = none */
 	int model_fd, model_port;        /* where the model listens */
 	struct model_cert cert;
 	SSL_CTX *tls;
@@ -186,10 +186,10 @@ static inline void relay_start(struct relay_world *w)
 	char *argv[] = { w->program, NULL }, line[512];
 
 	assert_int_equal(pipe2(pipe_fd, O_CLOEXEC), 0);
-	struct proc_fd fds[] = { { w->control_fd, 3 }, { w->media_fd, 4 }, { pipe_fd[1], 5 }, { log, 2 } };
+	struct proc_fd fds[] = { { w->control_fd, 3 }, { w->media_fd, 4 }, { pipe_fd[1], 5 }, { log, 2 }, { w->extra_fd, 6 } };
 
-	setenv("OFFHOOK_FDS", "control=3,media=4,notify=5", 1);
-	assert_int_equal(proc_spawn(&w->pid, w->program, argv, NULL, fds, 4), ERR_OK);
+	setenv("OFFHOOK_FDS", w->extra_fd ? "control=3,media=4,notify=5,tls=6" : "control=3,media=4,notify=5", 1);
+	assert_int_equal(proc_spawn(&w->pid, w->program, argv, NULL, fds, w->extra_fd ? 5 : 4), ERR_OK);
 	relay_remember(w->pid);
 	close(pipe_fd[1]);
 	close(log);
