@@ -100,33 +100,47 @@ static void on_clear(struct stream *s)
 		phone_talk_cleared(s->call, now, gone);
 }
 
-/* Open addressing; a name that cannot be remembered counts as new. */
+/* Open addressing; 0 is an empty place. The place of h, or the empty one where it belongs. */
+static uint64_t *place(const struct mark_names *t, uint64_t h)
+{
+	size_t at = h & (t->cap - 1);
+
+	while (t->v[at] && t->v[at] != h)
+		at = (at + 1) & (t->cap - 1);
+	return &t->v[at];
+}
+
+static bool make_room(struct mark_names *t)
+{
+	struct mark_names bigger = { .n = t->n, .cap = t->cap ? 2 * t->cap : 64 };
+
+	if (2 * t->n < t->cap)
+		return true;
+	bigger.v = calloc(bigger.cap, sizeof *bigger.v);
+	if (!bigger.v)
+		return false;
+	for (size_t i = 0; i < t->cap; i++)
+		if (t->v[i])
+			*place(&bigger, t->v[i]) = t->v[i];
+	free(t->v);
+	*t = bigger;
+	return true;
+}
+
+/* A name that cannot be remembered counts as new. */
 static bool seen_before(struct mark_names *t, const char *name)
 {
-	uint64_t h = UINT64_C(14695981039346656037), *old = t->v;
-	size_t cap = t->cap, at;
+	uint64_t h = UINT64_C(14695981039346656037), *at;
 
 	for (; *name; name++)
 		h = (h ^ (uint8_t)*name) * UINT64_C(1099511628211);
-	h |= 1;                                          /* 0 is an empty place */
-	if (2 * t->n >= t->cap) {
-		t->v = calloc(cap ? 2 * cap : 64, sizeof *t->v);
-		t->cap = t->v ? cap ? 2 * cap : 64 : 0;
-		t->n = 0;
-		for (size_t i = 0; t->v && i < cap; i++) {
-			for (at = old[i] & (t->cap - 1); old[i] && t->v[at]; at = (at + 1) & (t->cap - 1))
-				;
-			if (old[i])
-				t->v[at] = old[i], t->n++;
-		}
-		free(old);
-	}
-	if (!t->v)
+	h |= 1;
+	if (!make_room(t))
 		return false;
-	for (at = h & (t->cap - 1); t->v[at]; at = (at + 1) & (t->cap - 1))
-		if (t->v[at] == h)
-			return true;
-	t->v[at] = h;
+	at = place(t, h);
+	if (*at)
+		return true;
+	*at = h;
 	t->n++;
 	return false;
 }

@@ -89,43 +89,51 @@ static bool status_line(struct span head, int *status)
 	return true;
 }
 
+/* Joining moves bytes, so it is done beside them and copied back when all are there. */
+static int chunked_body(struct buf *in, size_t at, struct http_answer *a)
+{
+	struct buf copy = BUF_BOUND(ANSWER_MAX);
+	size_t joined = 0;
+	int got;
+
+	buf_add(&copy, span_skip(buf_span(in), at));
+	got = copy.err ? -1 : copy.n ? chunked(copy.p, copy.n, &joined) : 0;
+	if (got > 0) {
+		memcpy(in->p + at, copy.p, joined);
+		a->body = span_of(in->p + at, joined);
+	}
+	buf_fini(&copy);
+	return got;
+}
+
+static int plain_body(struct span rest, struct span length, bool ended, struct http_answer *a)
+{
+	int64_t n = 0;
+
+	if (!length.p) {
+		a->body = rest;
+		return ended || a->status == 204 || a->status == 304;
+	}
+	if (!span_int(length, &n) || n < 0)
+		return -1;
+	a->body = span_head(rest, (size_t)n);
+	return rest.n >= (size_t)n;
+}
+
 int http_parse(struct buf *in, bool ended, struct http_answer *a)
 {
-	struct span all = buf_span(in), head, length, coding;
+	struct span all = buf_span(in), head;
 	const char *stop = memmem(all.p, all.n, "\r\n\r\n", 4);
-	size_t joined, at;
-	int64_t n;
-	int got;
 
 	if (!stop)
 		return all.n > ANSWER_MAX / 2 ? -1 : 0;
 	head = span_head(all, (size_t)(stop - all.p) + 2);
-	at = head.n + 2;
 	if (!status_line(head, &a->status))
 		return -1;
 	a->type = header(head, "content-type");
-	coding = header(head, "transfer-encoding");
-	length = header(head, "content-length");
-	if (coding.p) {
-		struct buf copy = BUF_BOUND(ANSWER_MAX);       /* joining moves bytes: not before all are there */
-
-		buf_add(&copy, span_skip(all, at));
-		got = copy.err ? -1 : chunked(copy.p, copy.n, &joined);
-		if (got > 0) {
-			memcpy(in->p + at, copy.p, joined);
-			a->body = span_of(in->p + at, joined);
-		}
-		buf_fini(&copy);
-		return got;
-	}
-	if (length.p && (!span_int(length, &n) || n < 0))
-		return -1;
-	if (!length.p && !ended && a->status != 204 && a->status != 304)
-		return 0;
-	if (length.p && all.n - at < (size_t)n)
-		return 0;
-	a->body = length.p ? span_head(span_skip(all, at), (size_t)n) : span_skip(all, at);
-	return 1;
+	if (header(head, "transfer-encoding").p)
+		return chunked_body(in, head.n + 2, a);
+	return plain_body(span_skip(all, head.n + 2), header(head, "content-length"), ended, a);
 }
 
 static void look(struct http *h, bool ended)
