@@ -24,7 +24,7 @@ struct line {
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 
-static const char *program = "";
+static const char *_Atomic program = "";      /* set again by SIGHUP, while all threads write */
 static atomic_int level_now = LOG_INFO, format_now = LOG_TEXT;
 static void (*sink_fn)(const char *line, void *arg);
 static void *sink_arg;
