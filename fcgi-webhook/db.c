@@ -46,9 +46,9 @@ static bool opener_done(struct hook *h)
 
 	if (!h->opening)
 		return true;
-	clock_gettime(CLOCK_MONOTONIC, &until);
+	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += OPEN_WAIT_S;
-	h->opening = pthread_clockjoin_np(h->opener, NULL, CLOCK_MONOTONIC, &until) != 0;
+	h->opening = pthread_timedjoin_np(h->opener, NULL, &until) != 0;
 	return !h->opening;
 }
 
