@@ -1,4 +1,5 @@
 /* incoming - who answers, what is recorded, what the caller hears: T1, T2, T3. */
+#include "base/fault.h"
 #include "hook_world.h"
 
 #define SID    "CA00000000000000000000000000000001"
@@ -288,6 +289,44 @@ static void without_a_database_the_caller_hears_an_apology(void **state)
 	w->h.store_options.home = w->db;
 }
 
+static void without_a_public_url_the_request_says_where_we_are(void **state)
+{
+	struct world *w = *state;
+	struct request r = { .method = SPAN("POST"), .content_type = SPAN(FORM_TYPE), .body = SPAN(CALL), .host = SPAN("phone.example:8443"),
+			     .forwarded_proto = SPAN("https") };
+
+	free(w->h.cf.public_url);
+	free(w->h.cf.stream_url);
+	w->h.cf.public_url = w->h.cf.stream_url = NULL;
+	request_init(&r, SPAN(HOOK));
+	route_serve(&w->h, &r, &w->a);
+	request_fini(&r);
+	assert_true(world_said(w, "<Connect action=\"https://phone.example:8443/api/continue/"));
+	assert_true(world_said(w, "<Stream url=\"wss://phone.example:8443/ws/realtime/"));
+}
+
+/* Every point that can fail does, one after the other: the caller hears the agent or an apology, or Twilio is told that nothing works. */
+static void whatever_fails_the_answer_is_a_document(void **state)
+{
+	struct world *w = *state;
+	unsigned n = 0;
+
+	for (bool fired = true; fired && n < 2000; n++) {
+		char body[300];
+		int status;
+
+		snprintf(body, sizeof body, "CallSid=CA%032x&From=%%2B15005550010&To=%%2B15005550006&CallStatus=ringing", n);
+		fault_arm(n);
+		status = world_post(w, HOOK, body);
+		fired = fault_disarm();
+		assert_true(status == 200 || status == 503);
+		if (status == 200)
+			assert_true(world_said(w, "</Response>"));
+	}
+	assert_true(n > 5 && n < 2000);
+	assert_true(world_said(w, "<Connect "));
+}
+
 /* --- status callbacks --- */
 
 static const char *const orders[][2] = {      /* what comes, what is kept */
@@ -393,6 +432,8 @@ int main(void)
 		T(the_apology_speaks_the_agents_language),
 		T(no_call_sid_is_a_bad_request),
 		T(without_a_database_the_caller_hears_an_apology),
+		T(without_a_public_url_the_request_says_where_we_are),
+		T(whatever_fails_the_answer_is_a_document),
 		T(the_highest_number_wins_and_a_final_state_for_ever),
 		T(a_final_state_ends_the_call_that_no_relay_has),
 		T(a_final_state_leaves_the_end_to_the_relay_that_has_the_call),
