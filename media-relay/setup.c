@@ -21,7 +21,8 @@ struct source {                          /* what is read, and what the messages 
 
 static void upstream_fini(struct upstream *u)
 {
-	char *const texts[] = { u->host, u->path, u->organization, u->project, u->ca_file, u->model, u->session_update, u->greeted_update };
+	char *const texts[] = { u->host, u->path, u->organization, u->project, u->ca_file, u->model, u->transcription_model, u->session_update,
+				u->greeted_update };
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		free(texts[i]);
@@ -179,13 +180,13 @@ static char *built(struct buf *b)
 static enum err messages(const struct source *s, struct upstream *u, const struct place *p)
 {
 	struct session_config c = { .agent = &s->agent, .dialect = u->dialect, .instructions = buf_span(&s->instructions),
-				    .greeting = buf_span(&s->greeting), .model = span_z(u->model), .transcription_model = span_z(p->transcription) };
+				    .greeting = s->call.greeted ? SPAN_NONE : buf_span(&s->greeting),          /* nothing is left to protect */
+				    .model = span_z(u->model), .transcription_model = span_z(p->transcription) };
 	struct buf update = BUF_INIT, greeted = BUF_INIT;
 	enum err e = session_config_update(&update, &c);
 
-	if (s->call.greeted)
-		c.greeting = SPAN_NONE;
 	e = e ? e : session_config_greeted(&greeted, &c);
+	u->transcription_model = dup_z(p->transcription ? p->transcription : s->agent.transcription_model);
 	u->session_update = built(&update);
 	u->greeted_update = built(&greeted);
 	return e ? e : u->session_update ? ERR_OK : ERR_NOMEM;
