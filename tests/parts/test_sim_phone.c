@@ -205,11 +205,11 @@ static void on_stream_text(struct conn *c, struct span text)
 		pattern_check(&server.seen.check, audio, n, clock_us());
 	} else if (span_is(event, "mark")) {
 		server.seen.marks++;
-		strncat(server.seen.marks_text, json_span(json_path(o, "mark.name")).p, 20);
-		strcat(server.seen.marks_text, " ");
+		snprintf(server.seen.marks_text + strlen(server.seen.marks_text), sizeof server.seen.marks_text - strlen(server.seen.marks_text), SPAN_FMT " ",
+		         SPAN_ARG(json_span(json_path(o, "mark.name"))));
 	} else if (span_is(event, "dtmf")) {
 		server.seen.dtmf++;
-		strncat(server.seen.keys, json_span(json_path(o, "dtmf.digit")).p, 1);
+		server.seen.keys[strlen(server.seen.keys) % (sizeof server.seen.keys - 1)] = json_span(json_path(o, "dtmf.digit")).p[0];
 	} else if (span_is(event, "stop")) {
 		server.seen.stops++;
 	}
@@ -306,7 +306,7 @@ static void post_serve(struct conn *c, struct span head)
 static void *conn_main(void *arg)
 {
 	struct conn c = { .fd = (int)(intptr_t)arg };
-	struct span head;
+	struct span head = SPAN_NONE;
 
 	if (head_read(&c, &head)) {
 		if (header(head, "upgrade").p)
@@ -338,7 +338,7 @@ static void *server_main(void *arg)
 
 static int server_up(void **state)
 {
-	struct sockaddr_in a;
+	struct sockaddr_in a = { 0 };
 	socklen_t n = sizeof a;
 
 	(void)state;
@@ -369,6 +369,8 @@ static void scene(const char *webhook, const char *action, void (*talk)(struct c
 	server.webhook_status = server.upgrade_status = 0;
 	pthread_mutex_unlock(&server.lock);
 }
+
+#define END ((char *)NULL)                          /* of the options */
 
 /* --- running the phone: its JSON summary and exit code --- */
 
@@ -447,7 +449,7 @@ static void a_whole_call(void **state)
 
 	(void)state;
 	scene(CONNECT(""), NULL, say_second);
-	o = phone_run(&code, "{\"quiet_ms\":200,\"script\":[{\"dtmf\":\"12#\",\"answer\":false}]}", NULL);
+	o = phone_run(&code, "{\"quiet_ms\":200,\"script\":[{\"dtmf\":\"12#\",\"answer\":false}]}", END);
 	assert_int_equal(code, 0);
 	assert_int_equal(server.seen.webhooks, 1);
 	assert_int_equal(server.seen.upgrades, 1);
@@ -486,7 +488,7 @@ static void a_closed_stream_asks_for_the_action_and_follows_it(void **state)
 	(void)state;
 	scene(CONNECT(""), "<Response><Say>Good &amp; bye</Say><Hangup/></Response>", say_and_close);
 	o = phone_run(&code, "{\"expect\":{\"steps\":[\"Connect\",\"action\",\"Say\",\"Hangup\"],\"said\":[\"Good & bye\"],\"status\":\"completed\","
-	                     "\"streams.0.end\":\"closed_by_server\",\"streams.0.code\":1000,\"hung_up\":false}}", NULL);
+	                     "\"streams.0.end\":\"closed_by_server\",\"streams.0.code\":1000,\"hung_up\":false}}", END);
 	assert_int_equal(code, 0);
 	assert_int_equal(server.seen.actions, 1);
 	assert_int_equal(server.seen.statuses, 1);
@@ -507,13 +509,13 @@ static void a_broken_stream_asks_for_the_action_too_and_is_reported(void **state
 
 	(void)state;
 	scene(CONNECT(""), NULL, break_connection);
-	o = phone_run(&code, "{\"script\":[]}", NULL);
+	o = phone_run(&code, "{\"script\":[]}", END);
 	assert_int_equal(code, 1);
 	assert_int_equal(server.seen.actions, 1);
 	assert_non_null(strstr(json_object_get_string(result(o, "problems")), "31903"));
 	json_object_put(o);
 	scene(CONNECT(""), NULL, break_connection);
-	o = phone_run(&code, "{\"expect\":{\"problems\":[\"31903\"],\"actions\":1}}", NULL);
+	o = phone_run(&code, "{\"expect\":{\"problems\":[\"31903\"],\"actions\":1}}", END);
 	assert_int_equal(code, 0);
 	json_object_put(o);
 }
@@ -526,7 +528,7 @@ static void a_refused_upgrade_falls_through(void **state)
 	(void)state;
 	scene(CONNECT(""), NULL, NULL);
 	server.upgrade_status = 403;
-	o = phone_run(&code, "{\"expect\":{\"problems\":[\"31920\"],\"streams.0.end\":\"refused\",\"streams.0.code\":403,\"actions\":1}}", NULL);
+	o = phone_run(&code, "{\"expect\":{\"problems\":[\"31920\"],\"streams.0.end\":\"refused\",\"streams.0.code\":403,\"actions\":1}}", END);
 	assert_int_equal(code, 0);
 	assert_int_equal(server.seen.stream_events, 1);
 	json_object_put(o);
@@ -551,7 +553,7 @@ static void clear_returns_marks_and_silence(void **state)
 
 	(void)state;
 	scene(CONNECT(""), NULL, clear_late);
-	o = phone_run(&code, "{\"script\":[{\"silence\":100,\"after_ms\":100,\"answer\":false}],\"quiet_ms\":100}", NULL);
+	o = phone_run(&code, "{\"script\":[{\"silence\":100,\"after_ms\":100,\"answer\":false}],\"quiet_ms\":100}", END);
 	assert_int_equal(code, 0);
 	assert_string_equal(server.seen.marks_text, "end empty ");
 	assert_int_equal(json_object_get_int64(json_get(stream_of(o, 0), "marks_cleared")), 1);
@@ -576,7 +578,7 @@ static void numbered_frames_pass_both_ways(void **state)
 
 	(void)state;
 	scene(CONNECT(""), NULL, send_pattern);
-	o = phone_run(&code, NULL, "--pattern", "1", "--delay-ms", "30", "--jitter-ms", "20", NULL);
+	o = phone_run(&code, NULL, "--pattern", "1", "--delay-ms", "30", "--jitter-ms", "20", END);
 	assert_int_equal(code, 0);
 	assert_int_equal(server.seen.check.frames, 50);
 	assert_int_equal(pattern_errors(&server.seen.check), 0);
@@ -602,7 +604,7 @@ static void wrong_messages_are_counted_as_twilio_does(void **state)
 
 	(void)state;
 	scene(CONNECT(""), NULL, say_nonsense);
-	o = phone_run(&code, "{\"expect\":{\"problems\":[\"31951: 4 bad\",\"31950: 1\"],\"streams.0.malformed\":4,\"streams.0.binary\":1}}", NULL);
+	o = phone_run(&code, "{\"expect\":{\"problems\":[\"31951: 4 bad\",\"31950: 1\"],\"streams.0.malformed\":4,\"streams.0.binary\":1}}", END);
 	assert_int_equal(code, 0);
 	json_object_put(o);
 }
@@ -622,7 +624,7 @@ static void bad_framing_is_31924(void **state)
 
 	(void)state;
 	scene(CONNECT(""), NULL, say_fragmented_ping);
-	o = phone_run(&code, "{\"expect\":{\"problems\":[\"31924\"],\"streams.0.end\":\"protocol\"}}", NULL);
+	o = phone_run(&code, "{\"expect\":{\"problems\":[\"31924\"],\"streams.0.end\":\"protocol\"}}", END);
 	assert_int_equal(code, 0);
 	json_object_put(o);
 }
@@ -658,7 +660,7 @@ static void answers_of_the_webhook(void **state)
 
 		scene(rows[i].twiml, NULL, NULL);
 		server.webhook_status = rows[i].status;
-		o = phone_run(&code, rows[i].scenario, NULL);
+		o = phone_run(&code, rows[i].scenario, END);
 		if (code)
 			fail_msg("row %zu: %s", i, json_object_get_string(result(o, "problems")));
 		json_object_put(o);
@@ -714,7 +716,7 @@ static void a_conversation_with_a_barge_in(void **state)
 	                     "{\"say\":\"Thank you, goodbye.\"}],\"expect\":{\"answered_turns\":3,\"barge_ins\":1,\"turns\":3,"
 	                     "\"turns.0.answer_heard_ms\":{\"min\":400,\"max\":800},\"turns.1.interrupts\":true,\"turns.1.clear_ms\":{\"min\":60,\"max\":400},"
 	                     "\"turns.1.answer_heard_ms\":{\"min\":1450,\"max\":1500},\"turns.2.latency_ms\":{\"min\":400,\"max\":800}}}",
-	              "--save", save, NULL);
+	              "--save", save, END);
 	if (code)
 		fail_msg("%s", json_object_get_string(json_get(o, "results")));
 	assert_int_equal(wav_read(&heard, save, NULL), ERR_OK);
@@ -734,7 +736,7 @@ static void faults_arrive(void **state)
 	(void)state;
 	scene(CONNECT(""), NULL, NULL);
 	o = phone_run(&code, "{\"hangup_ms\":600,\"faults\":[{\"fault\":\"wrong_token\"},{\"fault\":\"malformed\",\"count\":8,\"at_ms\":100},"
-	                     "{\"fault\":\"stop_twice\"},{\"fault\":\"hole\",\"at_ms\":200,\"ms\":200}]}", NULL);
+	                     "{\"fault\":\"stop_twice\"},{\"fault\":\"hole\",\"at_ms\":200,\"ms\":200}]}", END);
 	assert_int_equal(code, 0);
 	assert_int_equal(server.seen.wrong_tokens, 1);
 	assert_in_range(server.seen.malformed, 5, 8);
@@ -742,7 +744,7 @@ static void faults_arrive(void **state)
 	assert_in_range(server.seen.media, 12, 24);
 	json_object_put(o);
 	scene(CONNECT(""), NULL, NULL);
-	o = phone_run(&code, "{\"hangup_ms\":800,\"faults\":[{\"fault\":\"drop\",\"at_ms\":200}],\"expect\":{\"actions\":1,\"streams.0.end\":\"broken\"}}", NULL);
+	o = phone_run(&code, "{\"hangup_ms\":800,\"faults\":[{\"fault\":\"drop\",\"at_ms\":200}],\"expect\":{\"actions\":1,\"streams.0.end\":\"broken\"}}", END);
 	assert_int_equal(code, 0);
 	assert_int_equal(server.seen.stops, 0);
 	assert_int_equal(server.seen.actions, 1);
@@ -756,7 +758,7 @@ static void fifty_calls_at_once(void **state)
 
 	(void)state;
 	scene(CONNECT(""), NULL, send_pattern);
-	o = phone_run(&code, NULL, "--pattern", "1", "--calls", "50", "--rate", "100", NULL);
+	o = phone_run(&code, NULL, "--pattern", "1", "--calls", "50", "--rate", "100", END);
 	assert_int_equal(code, 0);
 	assert_int_equal(server.seen.webhooks, 50);
 	assert_int_equal(server.seen.statuses, 50);

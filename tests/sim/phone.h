@@ -95,7 +95,7 @@ struct talk {
 	int64_t since_us, last_key_us;          /* listening since */
 	struct talk_turn *turns;
 	size_t n_turns;
-	bool greeted, agent_on;
+	bool greeted, agent_on, no_answer;      /* no_answer: the line before wants none */
 	int64_t greeting_us, agent_from_us, heard_us;
 	uint64_t greeting_bytes;                /* heard before the first line */
 };
@@ -181,6 +181,7 @@ void phone_call_post(struct call *c, enum post_purpose purpose, const char *meth
 void phone_requests_tick(struct phone *ph, int64_t now_ms);
 
 /* phone_call */
+void phone_sid(char sid[MSG_SID_TEXT], const char *kind);                /* a fresh one: "CA", "MZ" and 32 digits */
 void phone_call_init(struct call *c, struct phone *ph, unsigned number);
 void phone_call_tick(struct call *c, int64_t now_us);
 void phone_call_answered(struct call *c, enum post_purpose purpose, const struct http_answer *a);

@@ -21,15 +21,16 @@ void phone_call_problem(struct call *c, const char *fmt, ...)
 		phone_say(c, "problem", "%s", text);
 }
 
-static void sid_make(char sid[MSG_SID_TEXT], const char *kind)
+void phone_sid(char sid[MSG_SID_TEXT], const char *kind)
 {
 	uint8_t id[16];
 
 	if (random_bytes(id, sizeof id))
 		abort();                                 /* a kernel without random bytes cannot place calls */
-	memcpy(sid, kind, 2);
+	sid[0] = kind[0];
+	sid[1] = kind[1];
 	hex_encode(sid + 2, id, sizeof id);
-	sid[34] = '\0';
+	sid[MSG_SID_TEXT - 1] = '\0';
 }
 
 void phone_call_init(struct call *c, struct phone *ph, unsigned number)
@@ -37,7 +38,7 @@ void phone_call_init(struct call *c, struct phone *ph, unsigned number)
 	const char *from = ph->plan->from;
 
 	*c = (struct call){ .ph = ph, .number = number, .heard = BUF_BOUND((size_t)256 << 20), .spoken = BUF_BOUND((size_t)256 << 20) };
-	sid_make(c->sid, "CA");
+	phone_sid(c->sid, "CA");
 	if (from)
 		snprintf(c->from, sizeof c->from, "%s", from);
 	else
@@ -218,7 +219,7 @@ static bool step_dial(struct call *c, const struct twiml_step *st)
 	phone_say(c, "twiml", "<Dial> %s: %s", st->text, outcome);
 	if (!st->action)
 		return true;
-	sid_make(sid, "CA");
+	phone_sid(sid, "CA");
 	phone_call_params(c, &p, "in-progress");
 	phone_param_set(&p, "DialCallStatus", outcome);
 	phone_param_set(&p, "DialCallSid", sid);

@@ -132,7 +132,7 @@ bool msg_read(struct msg *m, struct span text, const char *stream_sid, const cha
 	*why = shape_of(m, o, stream_sid, &value);
 	if (!*why)
 		*why = value_fault(m, value);
-	if (!*why && m->event == MSG_MEDIA) {              /* lend it from the text, which outlives the object */
+	if (!*why && m->event == MSG_MEDIA && value.p) {              /* lend it from the text, which outlives the object */
 		const char *at = memmem(text.p, text.n, value.p, value.n);
 
 		m->value = at ? span_of(at, value.n) : SPAN_NONE;

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/b64.h"
 #include "base/clock.h"
 #include "phone.h"
 #include "wav.h"
@@ -386,8 +385,7 @@ struct stream *phone_stream_open(struct call *c, const struct stream *like, enum
 {
 	struct stream *s = calloc(1, sizeof *s);
 	struct buf why = BUF_INIT;
-	uint8_t id[16];
-	enum err e;
+	enum err e = ERR_OK;
 
 	if (!s)
 		return NULL;
@@ -401,13 +399,11 @@ struct stream *phone_stream_open(struct call *c, const struct stream *like, enum
 	s->opening_us = clock_us();
 	playq_init(&s->q, &phone_playq_ops, s);
 	pattern_check_init(&s->check, 0, c->ph->delays);
-	e = random_bytes(id, sizeof id);
-	memcpy(s->sid, "MZ", 2);
-	hex_encode(s->sid + 2, id, sizeof id);
-	if (e == ERR_OK && !(like ? from_stream(s, like) : from_step(s, &c->step)))
+	phone_sid(s->sid, "MZ");
+	if (!(like ? from_stream(s, like) : from_step(s, &c->step)))
 		e = ERR_NOMEM;
 	if (e == ERR_OK)
-		e = connect_stream(s, &why);
+		e = s->url ? connect_stream(s, &why) : ERR_VALUE;
 	if (e)
 		over(s, WS_END_REFUSED, 0, why.n ? buf_z(&why) : err_text(e));
 	buf_fini(&why);

@@ -106,13 +106,6 @@ static bool answer_done(const struct call *c)
 	return turn ? turn->answered : t->greeted;
 }
 
-static bool answer_wanted(const struct call *c)
-{
-	const struct talk *t = &c->talk;
-
-	return t->line == 0 || c->ph->plan->lines[t->line - 1].answer;
-}
-
 static int64_t answer_began(struct call *c)
 {
 	struct talk_turn *turn = last_turn(c);
@@ -140,7 +133,7 @@ static bool due(struct call *c, const struct stream *s, int64_t now_us)
 		return now_us - c->talk.since_us >= l->after_ms * 1000;
 	if (l && l->interrupt_ms != FIELD_NULL_INT && answer_done(c))
 		return now_us - answer_began(c) >= l->interrupt_ms * 1000;
-	if (!answer_wanted(c))
+	if (c->talk.no_answer)
 		return agent_silent_for(c, s, now_us, c->ph->plan->quiet_ms);
 	if (answer_done(c))
 		return agent_silent_for(c, s, now_us, c->ph->plan->quiet_ms);
@@ -170,7 +163,7 @@ static void ended(struct call *c, int64_t end_us)
 
 	t->turns[t->n_turns - 1].end_us = end_us;
 	t->state = TK_LISTEN;
-	t->line++;
+	t->no_answer = !c->ph->plan->lines[t->line++].answer;
 	t->since_us = clock_us();
 }
 

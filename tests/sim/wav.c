@@ -143,7 +143,7 @@ static int sample_at(const struct wav *w, size_t i)
 static enum err mono(int16_t **out, size_t *n, const struct wav *w)
 {
 	size_t frames = w->data.n / (sample_bytes(w) * w->channels);
-	int16_t *pcm = malloc((frames + 1) * sizeof *pcm);
+	int16_t *pcm = calloc(frames + 1, sizeof *pcm);
 
 	if (!pcm)
 		return ERR_NOMEM;
@@ -259,12 +259,18 @@ static void put_le(char *p, uint64_t v, unsigned bytes)
 		p[i] = (char)(v >> (8 * i));
 }
 
+static void put_text(char *p, const char *z)
+{
+	while (*z)
+		*p++ = *z++;
+}
+
 static void header(char h[HEADER_BYTES], const struct wav_file *f)
 {
 	unsigned width = f->coding == WAV_PCM16 ? 2 : 1;
 	uint64_t n = f->bytes > UINT32_MAX - HEADER_BYTES ? UINT32_MAX - HEADER_BYTES : f->bytes;
 
-	memcpy(h, "RIFF----WAVEfmt ----", 20);
+	put_text(h, "RIFF----WAVEfmt ");
 	put_le(h + 4, n + HEADER_BYTES - 8, 4);
 	put_le(h + 16, 16, 4);
 	put_le(h + 20, f->coding, 2);
@@ -273,7 +279,7 @@ static void header(char h[HEADER_BYTES], const struct wav_file *f)
 	put_le(h + 28, (uint64_t)f->rate * f->channels * width, 4);
 	put_le(h + 32, f->channels * width, 2);
 	put_le(h + 34, 8 * width, 2);
-	memcpy(h + 36, "data", 4);
+	put_text(h + 36, "data");
 	put_le(h + 40, n, 4);
 }
 
