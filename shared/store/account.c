@@ -18,6 +18,7 @@ static const struct field account_fields[] = {
 	F(created_at,         FK_TIME,  FF_READONLY,  0, 0,    NULL,   NULL, "when it was made"),
 	F(updated_at,         FK_TIME,  FF_READONLY,  0, 0,    NULL,   NULL, "when it was last changed"),
 	F(version,            FK_PLAIN, FF_READONLY,  0, 0,    "1",    NULL, "counts changes"),
+	F(max_month_cost,     FK_PLAIN, 0,            0, 1e7,  NULL,   NULL, "US dollars all its calls of a month (UTC) may cost; none: no limit"),
 };
 
 const struct record_type account_type = {

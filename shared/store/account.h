@@ -15,6 +15,7 @@ struct account {
 	char *fallback_number;
 	bool is_active;
 	int64_t created_at, updated_at, version;
+	double max_month_cost;
 };
 
 extern const struct record_type account_type;

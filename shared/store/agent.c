@@ -61,6 +61,8 @@ static const struct field agent_fields[] = {
 	F(created_at,                 FK_TIME,  FF_READONLY, 0, 0,       NULL,   NULL, "when it was made"),
 	F(updated_at,                 FK_TIME,  FF_READONLY, 0, 0,       NULL,   NULL, "when it was last changed"),
 	F(version,                    FK_PLAIN, FF_READONLY, 0, 0,       "1",    NULL, "counts changes; every version is kept"),
+	F(max_day_cost,               FK_PLAIN, 0,           0, 1000000, NULL,   NULL, "US dollars all its calls of a day (UTC) may cost; none: no limit"),
+	F(post_call_secret,           FK_PLAIN, FF_SECRET,   0, 500,     NULL,   NULL, "signs what is sent to post_call_url; none: unsigned"),
 };
 
 const struct record_type agent_type = {

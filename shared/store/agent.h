@@ -37,6 +37,8 @@ struct agent {
 	char *post_call_url, *fallback_number;
 	bool is_active;
 	int64_t created_at, updated_at, version;
+	double max_day_cost;
+	char *post_call_secret;                            /* sealed */
 };
 
 extern const struct record_type agent_type;

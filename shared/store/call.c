@@ -1,7 +1,10 @@
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "store/call.h"
 #include "store/key.h"
+#include "store/post.h"
+#include "store/spend.h"
 #include "store/walk.h"
 
 #define F(m, kind, flags, min, max, def, allowed, help) FIELD(struct call, m, kind, flags, min, max, def, allowed, help)
@@ -149,13 +152,46 @@ enum err call_by_sid(struct txn *t, struct span call_sid, struct call *out)
 	return record_by_prefix(t, &call_type, X_CALL_SID, &k, true, out);
 }
 
+/* What the books need to know of the record that is replaced. */
+struct before {
+	double cost;
+	bool ended;
+};
+
+static enum err before_get(struct txn *t, struct span key, struct before *b)
+{
+	struct buf rec = BUF_INIT;
+	enum err e = txn_get(t, T_CALL, key, &rec);
+	struct span v;
+	uint64_t bits;
+
+	*b = (struct before){ .cost = NAN };
+	if (!e) {
+		b->ended = PEEK(buf_span(&rec), ended_at, &v);
+		if (PEEK(buf_span(&rec), cost, &v) && v.n == sizeof bits) {
+			bits = key_u64_at(v, 0);
+			memcpy(&b->cost, &bits, sizeof bits);
+		}
+	}
+	buf_fini(&rec);
+	return e == ERR_NOTFOUND ? ERR_OK : e;
+}
+
 enum err call_put(struct txn *t, const struct call *c)
 {
 	struct key k = { .n = 0 };
 
+	struct before was;
+	enum err e;
+
 	if (!key_uuid(&k, span_z(c->session_id)) || c->started_at < 0)
 		return ERR_VALUE;
-	return record_put(t, &call_type, key_span(&k), c);
+	e = before_get(t, key_span(&k), &was);
+	e = e ? e : record_put(t, &call_type, key_span(&k), c);
+	e = e ? e : spend_add(t, c, was.cost, clock_wall_ms());
+	if (!e && !was.ended && c->ended_at != FIELD_NULL_INT)
+		e = post_enter(t, c);
+	return e;
 }
 
 /* --- deleting: everything that belongs to it --- */

@@ -44,7 +44,7 @@ extern const struct record_type call_type;
 enum err call_get(struct txn *t, struct span session_id, struct call *out);
 enum err call_get_for_update(struct txn *t, struct span session_id, struct call *out);
 enum err call_by_sid(struct txn *t, struct span call_sid, struct call *out);             /* the newest with that CallSid */
-enum err call_put(struct txn *t, const struct call *c);
+enum err call_put(struct txn *t, const struct call *c);                                  /* keeps spend.h and post.h with it */
 
 struct call_filter {
 	int64_t since_ms, until_ms;                    /* FIELD_NULL_INT = open */

@@ -69,7 +69,7 @@ const char *space_name(enum space_level level);                       /* "ok" "l
 
 /* Tables, for the files of this folder only: raw bytes by key; lists walk an index. Keys are at most 512 bytes, big-endian numbers inside. */
 enum table {
-	T_META, T_ACCOUNT, T_AGENT, T_TEMPLATE, T_NUMBER, T_TOOL, T_CALL, T_TURN, T_EVENT, T_TICKET, T_HISTORY, T_COUNT
+	T_META, T_ACCOUNT, T_AGENT, T_TEMPLATE, T_NUMBER, T_TOOL, T_CALL, T_TURN, T_EVENT, T_TICKET, T_HISTORY, T_SPEND, T_POST, T_COUNT
 };
 enum err txn_get(struct txn *t, enum table tab, struct span key, struct buf *out);       /* ERR_NOTFOUND */
 enum err txn_get_for_update(struct txn *t, enum table tab, struct span key, struct buf *out);

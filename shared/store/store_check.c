@@ -10,6 +10,8 @@
 #include "store/agent.h"
 #include "store/call.h"
 #include "store/number.h"
+#include "store/post.h"
+#include "store/spend.h"
 #include "store/store_db.h"
 #include "store/template.h"
 #include "store/ticket.h"
@@ -21,6 +23,7 @@ static const struct record_type *type_of(enum table t)
 	static const struct record_type *const types[T_COUNT] = {
 		[T_ACCOUNT] = &account_type, [T_AGENT] = &agent_type, [T_TEMPLATE] = &template_type, [T_NUMBER] = &number_type, [T_TOOL] = &tool_type,
 		[T_CALL] = &call_type, [T_TURN] = &turn_type, [T_EVENT] = &event_type, [T_TICKET] = &ticket_type, [T_HISTORY] = &agent_type,
+		[T_SPEND] = &spend_type, [T_POST] = &post_type,
 	};
 
 	return types[t];

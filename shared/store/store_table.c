@@ -11,6 +11,7 @@
 static const char *const tables[] = {
 	[T_META] = "meta", [T_ACCOUNT] = "accounts", [T_AGENT] = "agents", [T_TEMPLATE] = "templates", [T_NUMBER] = "numbers", [T_TOOL] = "tools",
 	[T_CALL] = "calls", [T_TURN] = "turns", [T_EVENT] = "events", [T_TICKET] = "tickets", [T_HISTORY] = "history",
+	[T_SPEND] = "spend", [T_POST] = "posts",
 };
 _Static_assert(sizeof tables / sizeof *tables == T_COUNT, "a name per table");
 

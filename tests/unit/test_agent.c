@@ -15,7 +15,7 @@ static void created_without_fields_it_uses_the_defaults(void **state)
 		{ "barge_in_min_speech_ms", "0" }, { "resume_false_barge_in", "false" }, { "noise_reduction", "\"none\"" },
 		{ "enable_input_transcription", "true" }, { "transcription_model", "\"gpt-transcribe\"" }, { "truncation", "null" },
 		{ "uplink_frames", "1" }, { "tools", "[\"end_call\",\"get_current_time\"]" }, { "mcp_servers", "null" }, { "timezone", "null" },
-		{ "idle_timeout_seconds", "300" }, { "max_call_seconds", "3600" }, { "max_call_cost", "null" }, { "record", "false" },
+		{ "idle_timeout_seconds", "300" }, { "max_call_seconds", "3600" }, { "max_call_cost", "null" }, { "max_day_cost", "null" }, { "post_call_secret", "null" }, { "record", "false" },
 		{ "store", "\"all\"" }, { "redact", "false" }, { "is_active", "true" }, { "version", "1" },
 	};
 	struct home *h = *state;
