@@ -9,6 +9,7 @@
 #include "hook.h"
 #include "store/account.h"
 #include "store/number.h"
+#include "store/spend.h"
 #include "store/ticket.h"
 
 enum plan { PLAN_STREAM, PLAN_OVER, PLAN_REFUSE };
@@ -67,6 +68,19 @@ static enum err account_of(struct txn *t, const struct arrival *v, const struct 
 	return e == ERR_NOTFOUND ? account_default(t, out) : e;
 }
 
+/* A limit that is used up refuses the call before anything is spent on it. */
+static enum err check_budget(struct txn *t, struct arrival *v)
+{
+	struct budget b;
+	enum err e = budget_get(t, &v->agent, span_z(v->account), v->now_ms, &b);
+
+	if (!e && b.day_left == 0)
+		refuse(v, "max_cost", "the agent's max_day_cost is used up");
+	else if (!e && b.month_left == 0)
+		refuse(v, "max_cost", "the account's max_month_cost is used up");
+	return e;
+}
+
 /* Who answers. Nobody is an outcome, not an error. */
 static enum err choose(struct txn *t, struct arrival *v, const struct number *n)
 {
@@ -82,6 +96,8 @@ static enum err choose(struct txn *t, struct arrival *v, const struct number *n)
 	v->has_agent = !e;
 	if (e == ERR_NOTFOUND || (!e && !active))
 		refuse(v, "no_agent", active ? "no active agent for this number" : "the account is not active");
+	else if (!e)
+		e = check_budget(t, v);
 	return e == ERR_NOTFOUND ? ERR_OK : e;
 }
 

@@ -229,6 +229,26 @@ static void an_inactive_number_gets_the_fallback(void **state)
 	assert_int_equal(w->asked, 0);
 }
 
+static void an_exhausted_budget_refuses_the_next_call(void **state)
+{
+	struct world *w = *state;
+	struct call c;
+
+	WORLD_CREATE(w, "agent", NULL, "name=dear", "max_day_cost=0.5", "fallback_number=+15005550099");
+	WORLD_CREATE(w, "number", NULL, "phone_number=+15005550006", "agent=dear");
+	assert_int_equal(world_post(w, HOOK, CALL), 200);
+	assert_true(world_said(w, "<Connect "));
+	c = world_call(w, SID);
+	c.cost = 0.5;
+	world_put(w, &c);
+	record_fini(&call_type, &c);
+	assert_int_equal(world_post(w, HOOK, CALL), 200);
+	assert_true(world_said(w, "<Connect "));                 /* the call that has begun goes on: the relay ends it with a goodbye */
+	assert_int_equal(world_post(w, HOOK, "CallSid=" SID2 "&From=%2B15005550010&To=%2B15005550006&Direction=inbound&CallStatus=ringing"), 200);
+	assert_true(world_said(w, "<Response><Dial>+15005550099</Dial></Response>"));
+	check_record(w, SID2, "error", "max_cost");
+}
+
 static void the_accounts_fallback_stands_in_and_the_agents_goes_first(void **state)
 {
 	struct world *w = *state;
@@ -429,6 +449,7 @@ int main(void)
 		T(an_unknown_number_belongs_to_the_account_of_the_sid),
 		T(an_inactive_agent_is_skipped),
 		T(an_inactive_number_gets_the_fallback),
+		T(an_exhausted_budget_refuses_the_next_call),
 		T(the_accounts_fallback_stands_in_and_the_agents_goes_first),
 		T(an_inactive_account_answers_nobody),
 		T(the_apology_speaks_the_agents_language),
