@@ -66,7 +66,9 @@ static enum err credentials(struct sim *s, struct cli *c)
 		e = cli_txn(c, CLI_READ, account_body, s);
 	cli_close(c);
 	option(s, "--account", cf->twilio_account_sid ? cf->twilio_account_sid : buf_z(&s->sid));
-	option(s, "--token", cf->twilio_auth_token ? cf->twilio_auth_token : buf_z(&s->token));
+	/* not an argument: the list of processes is for everybody */
+	if (cf->twilio_auth_token || s->token.n)
+		setenv("TWILIO_AUTH_TOKEN", cf->twilio_auth_token ? cf->twilio_auth_token : buf_z(&s->token), 1);
 	return e;
 }
 
