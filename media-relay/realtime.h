@@ -70,6 +70,12 @@ size_t realtime_append_raw(char *room, const uint8_t *audio, size_t n);
 
 void realtime_truncate(struct buf *out, struct span event_id, struct span item_id, int64_t content_index, int64_t audio_end_ms);
 void realtime_user_text(struct buf *out, struct span event_id, struct span text);
+/* Items of our own, for a conversation that is rebuilt. An id is at most 32 of [A-Za-z0-9_-]; SPAN_NONE: the server gives one. `after`: SPAN_NONE = at the end. */
+enum realtime_role { RR_USER, RR_ASSISTANT, RR_SYSTEM };
+void realtime_message(struct buf *out, struct span event_id, struct span item_id, struct span after, enum realtime_role role, struct span text);
+void realtime_call(struct buf *out, struct span event_id, struct span item_id, struct span call_id, struct span name, struct span arguments);
+void realtime_output(struct buf *out, struct span event_id, struct span item_id, struct span call_id, struct span output);
+void realtime_delete(struct buf *out, struct span event_id, struct span item_id);
 void realtime_create(struct buf *out, struct span event_id);
 void realtime_cancel(struct buf *out, struct span event_id, struct span response_id);
 

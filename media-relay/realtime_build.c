@@ -40,12 +40,64 @@ void realtime_truncate(struct buf *out, struct span event_id, struct span item_i
 	buf_printf(out, "\",\"content_index\":%lld,\"audio_end_ms\":%lld}", (long long)content_index, (long long)audio_end_ms);
 }
 
-void realtime_user_text(struct buf *out, struct span event_id, struct span text)
+/* --- items --- */
+
+static void text(struct buf *out, const char *key, struct span value)
+{
+	buf_printf(out, ",\"%s\":\"", key);
+	json_escape(out, value);
+	buf_addc(out, '"');
+}
+
+static void item_head(struct buf *out, struct span event_id, struct span item_id, struct span after, const char *type)
 {
 	head(out, "conversation.item.create", event_id);
-	buf_addz(out, ",\"item\":{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"");
-	json_escape(out, text);
-	buf_addz(out, "\"}]}}");
+	if (after.p)
+		text(out, "previous_item_id", after);
+	buf_printf(out, ",\"item\":{\"type\":\"%s\"", type);
+	if (item_id.p)
+		text(out, "id", item_id);
+}
+
+void realtime_message(struct buf *out, struct span event_id, struct span item_id, struct span after, enum realtime_role role, struct span words)
+{
+	static const struct { const char *role, *content; } roles[] = {
+		[RR_USER] = { "user", "input_text" }, [RR_ASSISTANT] = { "assistant", "output_text" }, [RR_SYSTEM] = { "system", "input_text" },
+	};
+
+	item_head(out, event_id, item_id, after, "message");
+	buf_printf(out, ",\"role\":\"%s\",\"content\":[{\"type\":\"%s\"", roles[role].role, roles[role].content);
+	text(out, "text", words);
+	buf_addz(out, "}]}}");
+}
+
+void realtime_user_text(struct buf *out, struct span event_id, struct span words)
+{
+	realtime_message(out, event_id, SPAN_NONE, SPAN_NONE, RR_USER, words);
+}
+
+void realtime_call(struct buf *out, struct span event_id, struct span item_id, struct span call_id, struct span name, struct span arguments)
+{
+	item_head(out, event_id, item_id, SPAN_NONE, "function_call");
+	text(out, "call_id", call_id);
+	text(out, "name", name);
+	text(out, "arguments", arguments);
+	buf_addz(out, "}}");
+}
+
+void realtime_output(struct buf *out, struct span event_id, struct span item_id, struct span call_id, struct span output)
+{
+	item_head(out, event_id, item_id, SPAN_NONE, "function_call_output");
+	text(out, "call_id", call_id);
+	text(out, "output", output);
+	buf_addz(out, "}}");
+}
+
+void realtime_delete(struct buf *out, struct span event_id, struct span item_id)
+{
+	head(out, "conversation.item.delete", event_id);
+	text(out, "item_id", item_id);
+	buf_addc(out, '}');
 }
 
 void realtime_create(struct buf *out, struct span event_id)

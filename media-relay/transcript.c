@@ -60,7 +60,12 @@ static int64_t positive_or_null(int64_t v)
 	return v > 0 ? v : FIELD_NULL_INT;
 }
 
-static void write_turn(struct transcript *t, struct open_turn *o)
+static bool is_part(const struct open_turn *o)
+{
+	return o->interrupted || o->broken;
+}
+
+static void write_turn(struct transcript *t, struct open_turn *o, bool keep)
 {
 	char *full = o->text.n ? (char *)(uintptr_t)buf_z(&o->text) : NULL, *part = NULL;
 	struct turn u = {
@@ -71,12 +76,15 @@ static void write_turn(struct transcript *t, struct open_turn *o)
 
 	if (!o->user && o->over)
 		u.heard_ms = o->heard_ms;
-	if (o->interrupted) {
+	if (is_part(o)) {
 		part = span_dup(heard_part(o));
 		u.text = part;
 		u.full_text = full && part && strlen(part) < o->text.n ? full : NULL;
 	}
-	t->ops->save_turn(t->ctx, &u);
+	if (keep)
+		t->ops->save_turn(t->ctx, &u);
+	if (t->history)
+		history_turn(t->history, &u);
 	free(part);
 }
 
@@ -86,8 +94,7 @@ static void save(struct transcript *t, struct open_turn *o)
 		o->saved = true;
 		t->turns++;
 	}
-	if (t->keep_turns)
-		write_turn(t, o);
+	write_turn(t, o, t->keep_turns);
 }
 
 /* An answer is complete when its words are and the caller has heard it or stopped hearing it. */
@@ -273,8 +280,10 @@ void transcript_played(struct transcript *t, struct span item, int64_t heard_ms)
 {
 	struct open_turn *o = find(t, item, false);
 
-	if (o)
-		over(t, o, heard_ms, heard_ms);
+	if (!o)
+		return;
+	o->interrupted = o->broken;
+	over(t, o, heard_ms, heard_ms);
 }
 
 void transcript_cut(struct transcript *t, struct span item, int64_t heard_ms, int64_t came_ms)
@@ -285,6 +294,17 @@ void transcript_cut(struct transcript *t, struct span item, int64_t heard_ms, in
 		return;
 	o->interrupted = true;
 	over(t, o, heard_ms, came_ms);
+}
+
+/* Words arrive ahead of their audio: until the caller has heard it, it is what came that will be heard. */
+void transcript_broken(struct transcript *t, struct span item, int64_t came_ms)
+{
+	struct open_turn *o = find(t, item, false);
+
+	if (!o || o->over)
+		return;
+	o->broken = true;
+	o->heard_ms = o->came_ms = came_ms;
 }
 
 static void no_more_words(struct transcript *t, struct open_turn *o)
@@ -309,6 +329,21 @@ void transcript_no_more_words(struct transcript *t)
 {
 	for (unsigned i = 0; i < TRANSCRIPT_OPEN; i++)
 		no_more_words(t, &t->open[i]);
+}
+
+void transcript_share(struct transcript *t)
+{
+	for (unsigned i = 0; i < TRANSCRIPT_OPEN; i++)
+		if (t->open[i].used && t->open[i].audio && t->open[i].text.n)
+			write_turn(t, &t->open[i], false);
+}
+
+void transcript_unheard(struct transcript *t, struct span item)
+{
+	struct open_turn *o = find(t, item, true);
+
+	if (o)
+		release(o);
 }
 
 void transcript_forget_answers(struct transcript *t)

@@ -6,6 +6,7 @@
 #ifndef OFFHOOK_TRANSCRIPT_H
 #define OFFHOOK_TRANSCRIPT_H
 
+#include "media-relay/history.h"
 #include "media-relay/session.h"
 #include "media-relay/realtime.h"
 #include "openai/price.h"
@@ -22,6 +23,7 @@ struct open_turn {
 	bool final;                      /* the words are complete */
 	bool over;                       /* heard to its end, or cut */
 	bool interrupted;
+	bool broken;                     /* its connection broke: the rest of it never came */
 	char item[128], response[128];
 	int64_t seq, started_at, completed_at, heard_ms, came_ms, latency_ms;
 	struct buf text;
@@ -30,6 +32,7 @@ struct open_turn {
 struct transcript {
 	const struct session_ops *ops;
 	void *ctx;
+	struct history *history;         /* is told of every turn, kept or not; may be NULL */
 	bool keep_turns, keep_events, transcription;
 	struct open_turn open[TRANSCRIPT_OPEN];
 	int64_t turn_seq, event_seq, turns, barge_ins, reconnects, usage[USAGE_KINDS];
@@ -58,7 +61,10 @@ void transcript_latency(struct transcript *t, struct span item, int64_t ms);
 void transcript_played(struct transcript *t, struct span item, int64_t heard_ms);      /* to its end */
 void transcript_cut(struct transcript *t, struct span item, int64_t heard_ms, int64_t came_ms);
 void transcript_response_over(struct transcript *t, struct span response);             /* no more words of it will come */
+void transcript_broken(struct transcript *t, struct span item, int64_t came_ms);       /* the model is gone, and with it the rest of this answer */
 void transcript_no_more_words(struct transcript *t);                                   /* the model is gone */
+void transcript_share(struct transcript *t);                                           /* the history is told of what is still open, as far as it is known */
+void transcript_unheard(struct transcript *t, struct span item);                       /* these words are said again, to another connection */
 void transcript_forget_answers(struct transcript *t);                                  /* what nobody has heard, and nobody will */
 void transcript_finish(struct transcript *t);                                          /* what is open is saved as it is */
 
