@@ -206,6 +206,18 @@ void chunks_drop(struct chunks *q, size_t n)
 	}
 }
 
+void chunks_join(struct chunks *q, struct chunks *more)
+{
+	if (q->tail)
+		q->tail->next = more->head;
+	else
+		q->head = more->head;
+	q->tail = more->tail ? more->tail : q->tail;
+	q->n += more->n;
+	more->head = more->tail = NULL;
+	more->n = 0;
+}
+
 void chunks_clear(struct chunks *q)
 {
 	back_to(q, (struct place){ NULL, 0, 0 });

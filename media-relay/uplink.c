@@ -4,6 +4,7 @@
 #include "media-relay/uplink.h"
 
 #define ROOM_MAX   ((size_t)UPLINK_ROOM_MS * AUDIO_BYTES_MS)
+#define TAIL_MAX   ((size_t)UPLINK_TAIL_MS * AUDIO_BYTES_MS)
 #define HOLE_MS    40
 #define FRAME_MAX  (200 * AUDIO_BYTES_MS)       /* mu-law bytes of one append made here */
 
@@ -11,7 +12,7 @@ void uplink_init(struct uplink *u, const struct uplink_out *out, struct chunk_po
 {
 	memset(u, 0, sizeof *u);
 	u->out = out;
-	u->room.pool = pool;
+	u->room.pool = u->kept.pool = pool;
 	u->end_ts = -1;
 	u->batch = 1;
 }
@@ -25,6 +26,7 @@ void uplink_format(struct uplink *u, enum audio_format format, int64_t frames)
 void uplink_fini(struct uplink *u)
 {
 	chunks_clear(&u->room);
+	chunks_clear(&u->kept);
 }
 
 void uplink_stream(struct uplink *u, int64_t now_ms)
@@ -35,11 +37,57 @@ void uplink_stream(struct uplink *u, int64_t now_ms)
 	u->nudged = false;
 }
 
+static void trim(struct uplink *u)
+{
+	size_t over = u->room.n > ROOM_MAX ? u->room.n - ROOM_MAX : 0;
+
+	chunks_drop(&u->room, over);
+	u->dropped += over;
+}
+
 void uplink_ready(struct uplink *u, bool ready)
 {
 	u->ready = ready;
-	if (ready)
-		uplink_flush(u);
+	if (!ready)
+		return;
+	u->base = u->sent;
+	uplink_flush(u);
+}
+
+/* --- what was sent --- */
+
+static void kept_trim(struct uplink *u)
+{
+	size_t most = u->hold ? ROOM_MAX : TAIL_MAX;
+
+	if (u->kept.n > most)
+		chunks_drop(&u->kept, u->kept.n - most);
+}
+
+uint64_t uplink_place(const struct uplink *u, int64_t at_ms)
+{
+	uint64_t at = u->base + (uint64_t)(at_ms > 0 ? at_ms : 0) * AUDIO_BYTES_MS;
+
+	return at_ms < 0 || at > u->sent ? u->sent : at;
+}
+
+void uplink_hold(struct uplink *u, bool on)
+{
+	u->hold = on;
+	kept_trim(u);
+}
+
+void uplink_rewind(struct uplink *u, uint64_t from)
+{
+	struct chunks front = u->kept;
+	size_t n = u->sent > from ? (size_t)(u->sent - from) : 0;
+
+	u->kept = (struct chunks){ .pool = u->room.pool };
+	if (front.n > n)
+		chunks_drop(&front, front.n - n);
+	chunks_join(&front, &u->room);
+	u->room = front;
+	trim(u);
 }
 
 /* Converts and sends n bytes from the front; false when the leg is full. */
@@ -55,6 +103,9 @@ static bool send_front(struct uplink *u, size_t n)
 	u->out->commit(u->out->ctx, realtime_append_raw(to, made, audio_up(&u->up, raw, n, made)));
 	chunks_drop(&u->room, n);
 	u->sent += n;
+	if (chunks_add(&u->kept, raw, n) != ERR_OK)
+		chunks_clear(&u->kept);
+	kept_trim(u);
 	return true;
 }
 
@@ -71,14 +122,6 @@ static void flush_from(struct uplink *u, size_t least)
 void uplink_flush(struct uplink *u)
 {
 	flush_from(u, u->batch);
-}
-
-static void trim(struct uplink *u)
-{
-	size_t over = u->room.n > ROOM_MAX ? u->room.n - ROOM_MAX : 0;
-
-	chunks_drop(&u->room, over);
-	u->dropped += over;
 }
 
 static void silence(struct uplink *u, int64_t ms)
@@ -114,6 +157,9 @@ static bool pass(struct uplink *u, struct span payload, size_t n)
 		return false;
 	u->out->commit(u->out->ctx, realtime_append(to, payload));
 	u->sent += n;
+	if (chunks_add_b64(&u->kept, payload) != ERR_OK)
+		chunks_clear(&u->kept);
+	kept_trim(u);
 	return true;
 }
 
