@@ -183,8 +183,10 @@ void playback_response_done(struct playback *p, struct span response)
 
 void playback_all_done(struct playback *p)
 {
-	for (unsigned i = p->items_n; i-- > 0;)
+	for (unsigned i = p->items_n; i-- > 0;) {
+		p->items[i].orphan = true;
 		complete(p, &p->items[i]);
+	}
 }
 
 /* --- sending --- */
@@ -451,7 +453,7 @@ unsigned playback_cut(struct playback *p, int64_t now_ms, struct playback_cut cu
 		if (!it->came)
 			continue;
 		memcpy(p->gone[n], it->id, PLAYBACK_ID);
-		cuts[n] = (struct playback_cut){ span_z(p->gone[n]), it->content_index, heard_ms(p, it, now_ms), ms_of(it->came) };
+		cuts[n] = (struct playback_cut){ span_z(p->gone[n]), it->content_index, heard_ms(p, it, now_ms), ms_of(it->came), it->orphan };
 		n++;
 	}
 	playback_forget(p);

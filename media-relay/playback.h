@@ -29,11 +29,12 @@ struct playback_item {
 	int64_t acked_ms;                  /* proven by a mark; -1: none */
 	bool complete;                     /* no more audio comes */
 	bool drained;                      /* all of it, and a mark behind it, was sent */
+	bool orphan;                       /* the connection that made it is gone: no model can be told of it */
 };
 
 struct playback_mark { uint64_t serial; int64_t pos_ms, due_ms; };
 
-struct playback_cut { struct span item; int64_t content_index, heard_ms, came_ms; };      /* spans live until the next call */
+struct playback_cut { struct span item; int64_t content_index, heard_ms, came_ms; bool orphan; };      /* spans live until the next call */
 
 struct playback_out {                      /* the caller's leg, and who wants to know */
 	char *(*reserve)(void *ctx, size_t n);

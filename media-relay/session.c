@@ -78,6 +78,7 @@ static void record_came(struct session *s)
 	const struct setup *set = s->setup;
 
 	transcript_setup(&s->script, set);
+	attach_session_took_over(s);
 	playback_init(&s->play, &s->play_out, s->ops.pool, set->out, set->playout_lead_ms);
 	uplink_format(&s->uplink, set->in, set->uplink_frames);
 	greeting_begin(s);
@@ -310,7 +311,7 @@ static char *reserve_model(void *ctx, size_t n)
 {
 	struct session *s = ctx;
 
-	return s->ops.reserve(s->ctx, LEG_MODEL, n);
+	return s->ops.reserve(s->ctx, LEG_MODEL, n + MODEL_HEADROOM);
 }
 
 static void commit_model(void *ctx, size_t n)
@@ -360,6 +361,9 @@ enum err session_new(struct session **out, const struct session_ops *ops, void *
 	s->play_out = (struct playback_out){ reserve_caller, commit_caller, first_heard, heard, s };
 	s->uplink_out = (struct uplink_out){ reserve_model, commit_model, s };
 	transcript_init(&s->script, &s->ops, ctx);
+	s->script.history = &s->history;
+	history_init(&s->history);
+	attach_init(&s->attach);
 	playback_init(&s->play, &s->play_out, s->ops.pool, AUDIO_PCMU, 0);
 	uplink_init(&s->uplink, &s->uplink_out, s->ops.pool);
 	s->until_ms = session_now(s) + states[SS_LOAD].limit_ms;
@@ -375,6 +379,7 @@ void session_free(struct session *s)
 	playback_fini(&s->play);
 	uplink_fini(&s->uplink);
 	transcript_fini(&s->script);
+	history_fini(&s->history);
 	stream_parser_fini(&s->sp);
 	realtime_parser_fini(&s->rp);
 	buf_fini(&s->notes);

@@ -2,6 +2,7 @@
 #ifndef OFFHOOK_SESSION_IMPL_H
 #define OFFHOOK_SESSION_IMPL_H
 
+#include "media-relay/attach.h"
 #include "media-relay/keypad.h"
 #include "media-relay/metric_list.h"
 #include "media-relay/playback.h"
@@ -19,6 +20,7 @@ enum greeting { GREETING_DUE, GREETING_ASKED, GREETING_BEGUN, GREETING_OVER };  
 #define MODEL_UNUSED_MS    30000
 #define MALFORMED_MAX      100
 #define MODEL_BAD_IN_A_ROW 10
+#define MODEL_HEADROOM     ((size_t)8 << 10)      /* of the model's queue that audio leaves free, for what may not be lost */
 
 /* A truncation under way: refused, it is repeated at what the server says it has. */
 struct truncation { char id[16], item[TURN_ID]; int64_t content_index; };
@@ -59,6 +61,8 @@ struct session {
 	unsigned truncations_n;
 	struct buf notes;                  /* keypad texts that wait for a model */
 	struct transcript script;
+	struct history history;
+	struct attach attach;
 
 	enum greeting greeting;
 	char greeting_response[TURN_ID];
@@ -115,6 +119,13 @@ void model_lost(struct session *s, enum upstream_ev ev, struct span why);
 void model_keep_why(struct session *s, struct span why);
 void model_ask_next(struct session *s);                                             /* what waits for its moment, when this is it */
 void model_choked(struct session *s);                                               /* after each event: a full queue is a dropped connection */
+
+/* session_attach.c: a new connection in a conversation that goes on */
+void attach_session_took_over(struct session *s);                                   /* from a relay that is gone; once, with the record */
+void attach_session_lost(struct session *s);                                        /* before anything is forgotten of the connection */
+void attach_session_found(struct session *s);                                       /* before audio flows */
+void attach_session_speech(struct session *s, const struct realtime_msg *m);
+void attach_session_tick(struct session *s);                                        /* with a model that is ready */
 
 /* session_message.c: what it says */
 void model_message(struct session *s, struct span text);

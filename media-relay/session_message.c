@@ -110,6 +110,7 @@ static void on_updated(struct session *s, const struct realtime_msg *m)
 static void on_speech(struct session *s, const struct realtime_msg *m)
 {
 	turn_speech(&s->turn, true);
+	attach_session_speech(s, m);
 	s->active_ms = session_now(s);
 	s->last_word_ms = -1;
 	caller_barge_in(s, false);
@@ -124,6 +125,7 @@ static void on_speech_over(struct session *s, const struct realtime_msg *m)
 	turn_speech(&s->turn, false);
 	if (s->setup->vad_create)
 		turn_expects_answer(&s->turn);
+	attach_speech_over(&s->attach, s->setup->vad_create);
 	s->active_ms = session_now(s);
 	s->last_word_ms = session_now(s) - silence;
 	transcript_speech_over(&s->script, m->item_id);
@@ -137,6 +139,7 @@ static void on_heard_delta(struct session *s, const struct realtime_msg *m)
 
 static void on_heard(struct session *s, const struct realtime_msg *m)
 {
+	attach_words(&s->attach, m->item_id);
 	transcript_heard(&s->script, m->item_id, m->delta.p ? m->delta : SPAN(""));
 	transcript_transcription(&s->script, span_z(model_upstream(s)->transcription_model), m->heard.input, m->heard.output, m->heard.seconds);
 }
@@ -160,6 +163,7 @@ static void on_response(struct session *s, const struct realtime_msg *m)
 		model_send_buf(s, &msg);
 		playback_kill(&s->play, m->response_id);
 	}
+	attach_answer(&s->attach, false);
 	if (s->turn.answering == TURN_GREETING)
 		span_copy(s->greeting_response, sizeof s->greeting_response, m->response_id);
 	session_note(s, "response.created", SPAN_NONE, m->response_id, SPAN_NONE, NULL);
@@ -188,6 +192,7 @@ static void on_audio(struct session *s, const struct realtime_msg *m)
 	enum err e;
 
 	turn_audio(&s->turn, m->response_id, session_now(s));
+	attach_answer(&s->attach, true);
 	e = playback_add(&s->play, m->response_id, m->item_id, m->content_index, m->delta);
 	if (e == ERR_OK && !span_is(m->item_id, s->answer_item))
 		first_audio_of(s, m);

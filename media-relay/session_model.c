@@ -110,10 +110,12 @@ static void forget_unheard_greeting(struct session *s)
 	transcript_forget_answers(&s->script);
 	s->greeting = GREETING_DUE;
 	s->turn.wanted = TURN_NOTHING;
+	s->attach.need = AN_NOTHING;
 }
 
 static void connection_over(struct session *s)
 {
+	attach_session_lost(s);
 	uplink_ready(&s->uplink, false);
 	playback_all_done(&s->play);
 	turn_connection_lost(&s->turn);
@@ -174,6 +176,10 @@ static void ask(struct session *s, enum turn_ask what)
 		model_send(s, span_z(s->setup->greeting_create));
 		return;
 	}
+	if (what == TURN_CONTINUE && model_upstream(s)->continue_create) {
+		model_send(s, span_z(model_upstream(s)->continue_create));
+		return;
+	}
 	realtime_create(&msg, model_event_id(s, 'r', id));
 	model_send_buf(s, &msg);
 }
@@ -195,10 +201,10 @@ static void count_reconnect(struct session *s)
 	session_save_numbers(s);
 }
 
-/* The conversation so far is not known to a new connection: this is the place to give it, before audio flows again. */
 static void model_ready(struct session *s)
 {
 	const char *update = model_upstream(s)->greeted_update;
+	bool again;
 
 	session_observe_ms(s, M_CONNECT, session_now(s) - s->up.dialled_ms);
 	session_note(s, "model.connected", SPAN_NONE, SPAN_NONE, SPAN_NONE, "{\"upstream\":%u,\"ms\":%lld}", upstream_which(&s->up),
@@ -206,10 +212,13 @@ static void model_ready(struct session *s)
 	log_info("model.ready", "upstream=%u ms=%lld", upstream_which(&s->up), (long long)(session_now(s) - s->up.dialled_ms));
 	if (s->was_ready && s->ever_streamed)
 		count_reconnect(s);
+	again = s->was_ready || s->setup->past_n > 0;
 	s->was_ready = true;
 	s->ready_which = upstream_which(&s->up);
 	if (update && !s->turn.greeting_protected)
 		model_send(s, span_z(update));
+	if (again)
+		attach_session_found(s);
 	if (s->greeting == GREETING_DUE)
 		turn_want(&s->turn, TURN_GREETING, session_now(s));
 	model_ask_next(s);
@@ -237,8 +246,10 @@ void model_tick(struct session *s)
 	model_act(s, upstream_tick(&s->up, session_now(s)));
 	if (!upstream_ready(&s->up))
 		return;
-	if (turn_stuck(&s->turn, session_now(s)))
+	if (turn_stuck(&s->turn, session_now(s))) {
 		model_lost(s, UE_BROKEN, SPAN("the model does not answer"));
-	else
-		model_ask_next(s);
+		return;
+	}
+	attach_session_tick(s);
+	model_ask_next(s);
 }

@@ -2,11 +2,14 @@
 #include <stdlib.h>
 
 #include "base/form.h"
+#include "media-relay/history.h"
 #include "media-relay/setup.h"
 #include "store/account.h"
 #include "store/agent.h"
 #include "store/call.h"
 #include "store/turn.h"
+
+#define SPEECH_WITHIN 50                 /* events, from the last one back */
 
 struct source {                          /* what is read, and what the messages are built from */
 	struct txn *t;
@@ -22,7 +25,7 @@ struct source {                          /* what is read, and what the messages 
 static void upstream_fini(struct upstream *u)
 {
 	char *const texts[] = { u->host, u->path, u->organization, u->project, u->ca_file, u->model, u->transcription_model, u->session_update,
-				u->greeted_update };
+				u->greeted_update, u->continue_create };
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		free(texts[i]);
@@ -37,6 +40,9 @@ void setup_free(struct setup *s)
 		return;
 	for (unsigned i = 0; i < s->upstreams_n; i++)
 		upstream_fini(&s->upstreams[i]);
+	for (size_t i = 0; i < s->past_n; i++)
+		record_fini(&turn_type, &s->past[i]);
+	free(s->past);
 	if (s->twilio_auth_token)
 		explicit_bzero(s->twilio_auth_token, strlen(s->twilio_auth_token));
 	free(s->twilio_auth_token);
@@ -182,13 +188,15 @@ static enum err messages(const struct source *s, struct upstream *u, const struc
 	struct session_config c = { .agent = &s->agent, .dialect = u->dialect, .instructions = buf_span(&s->instructions),
 				    .greeting = s->call.greeted ? SPAN_NONE : buf_span(&s->greeting),          /* nothing is left to protect */
 				    .model = span_z(u->model), .transcription_model = span_z(p->transcription) };
-	struct buf update = BUF_INIT, greeted = BUF_INIT;
+	struct buf update = BUF_INIT, greeted = BUF_INIT, go_on = BUF_INIT;
 	enum err e = session_config_update(&update, &c);
 
 	e = e ? e : session_config_greeted(&greeted, &c);
+	e = e ? e : session_config_continue(&go_on, &c);
 	u->transcription_model = dup_z(p->transcription ? p->transcription : s->agent.transcription_model);
 	u->session_update = built(&update);
 	u->greeted_update = built(&greeted);
+	u->continue_create = built(&go_on);
 	return e ? e : u->session_update ? ERR_OK : ERR_NOMEM;
 }
 
@@ -307,6 +315,62 @@ static enum err sequences(struct source *s, struct span session_id, struct setup
 	return e;
 }
 
+/* --- what was said before this relay had the call --- */
+
+static bool keep_turn(struct turn *u, void *arg)
+{
+	struct setup *out = arg;
+
+	out->past[out->past_n++] = *u;
+	*u = (struct turn){ 0 };
+	return true;
+}
+
+static void oldest_first(struct setup *out)
+{
+	for (size_t i = 0, k = out->past_n; i + 1 < k; i++) {
+		struct turn u = out->past[i];
+
+		out->past[i] = out->past[--k];
+		out->past[k] = u;
+	}
+}
+
+/* Speech of which there is no turn, and after which nothing was said: its words died with the relay that waited for them. */
+static bool has_words(const struct setup *out, const struct event *e)
+{
+	for (size_t i = 0; i < out->past_n; i++)
+		if (out->past[i].started_at > e->created_at || span_eq(span_z(out->past[i].item_id), span_z(e->item_id)))
+			return true;
+	return false;
+}
+
+static bool last_speech(struct event *e, void *arg)
+{
+	struct setup *out = arg;
+
+	if (!span_is(span_z(e->event_type), "input_audio_buffer.speech_started"))
+		return true;
+	out->words_lost = !has_words(out, e);
+	return false;
+}
+
+static enum err past(struct source *s, struct span session_id, struct setup *out)
+{
+	enum err e;
+
+	if (s->call.streams == 0 || s->call.streams == FIELD_NULL_INT)
+		return ERR_OK;
+	out->past = calloc(HISTORY_ITEMS, sizeof *out->past);
+	if (!out->past)
+		return ERR_NOMEM;
+	e = turn_newest(s->t, session_id, HISTORY_ITEMS, keep_turn, out);
+	oldest_first(out);
+	e = e ? e : event_newest(s->t, session_id, SPEECH_WITHIN, last_speech, out);
+	out->resumed = out->resumed || out->past_n > 0;
+	return e;
+}
+
 static enum err names(struct source *s, struct setup *out)
 {
 	enum err e = secret_of(s, &s->account, s->has_account, "twilio_auth_token", &s->token);
@@ -355,8 +419,10 @@ enum err setup_load(struct setup **out, struct txn *t, const struct settings *cf
 	e = e ? e : greeting_make(&s, made);
 	e = e ? e : sequences(&s, session_id, made);
 	e = e ? e : names(&s, made);
-	if (!e) {
+	if (!e)
 		rules(&s, made);
+	e = e ? e : past(&s, session_id, made);
+	if (!e) {
 		totals(&s.call, made);
 		*out = made;
 		made = NULL;

@@ -9,6 +9,7 @@
 #include "openai/session_config.h"       /* enum audio_format, enum dialect */
 #include "settings.h"
 #include "store/store.h"
+#include "store/turn.h"
 
 #define UPSTREAMS_MAX 2
 
@@ -20,6 +21,7 @@ struct upstream {                     /* where a model is, and what to send it f
 	char *organization, *project, *ca_file, *model, *transcription_model;
 	enum dialect dialect;
 	char *session_update;         /* the complete message: session_config_update() */
+	char *continue_create;        /* response.create that goes on with an answer that broke off: session_config_continue() */
 	char *greeted_update;         /* session_config_greeted(): sent when an uninterruptible greeting was heard; NULL when that appends nothing */
 };
 
@@ -40,6 +42,9 @@ struct setup {
 	int64_t idle_ms, max_call_ms; /* 0 = none */
 	bool keep_turns, keep_events; /* agent field store: all; metadata keeps no text */
 	int64_t turn_seq, event_seq;  /* first free numbers */
+	struct turn *past;            /* of a call that comes back: its last turns, oldest first */
+	size_t past_n;
+	bool words_lost;              /* the caller was speaking, or had just spoken, and there is no turn of it */
 	int64_t started_at;           /* wall */
 	/* What the record holds already (null counts as 0): totals go on from here when a call comes back. */
 	int64_t turns, barge_ins, reconnects, usage[7];

@@ -9,7 +9,7 @@
 
 #define TURN_ID 128
 
-enum turn_ask { TURN_NOTHING, TURN_GREETING, TURN_ANSWER };         /* TURN_ANSWER: a bare response.create */
+enum turn_ask { TURN_NOTHING, TURN_GREETING, TURN_ANSWER, TURN_CONTINUE };         /* answer: a bare response.create; continue: of an answer that broke off */
 
 struct turn_taking {
 	bool vad_interrupt;             /* speech cuts an answer */

@@ -308,35 +308,60 @@ enum err session_config_greeted(struct buf *out, const struct session_config *c)
 }
 
 /* Instructions of a response replace the session's, so these are said again. */
+static void kept_instructions(struct buf *w, const struct session_config *c)
+{
+	if (!c->instructions.n)
+		return;
+	buf_add(w, c->instructions);
+	buf_addz(w, "\n\n");
+}
+
 static void greeting_words(struct buf *w, const struct session_config *c)
 {
-	if (c->instructions.n) {
-		buf_add(w, c->instructions);
-		buf_addz(w, "\n\n");
-	}
+	kept_instructions(w, c);
 	buf_addz(w, "The call has just been answered. Say exactly the following, word for word, and nothing else: \"");
 	buf_add(w, c->greeting);
 	buf_addz(w, "\"");
+}
+
+static struct json_object *response(struct jbuild *b, struct buf *words, const char *purpose)
+{
+	struct json_object *rsp = json_obj(b), *meta = json_obj(b);
+
+	b->err = b->err ? b->err : words->err;
+	json_set(b, rsp, "instructions", json_str(b, buf_span(words)));
+	json_set(b, meta, "purpose", json_strz(b, purpose));
+	json_set(b, rsp, "metadata", meta);
+	buf_fini(words);
+	return rsp;
 }
 
 enum err session_config_greeting(struct buf *out, const struct session_config *c)
 {
 	struct jbuild b = { 0 };
 	struct buf words = BUF_INIT;
-	struct json_object *msg, *rsp, *meta;
+	struct json_object *msg, *rsp;
 
 	if (!c->greeting.n)
 		return ERR_OK;
 	greeting_words(&words, c);
-	b.err = words.err;
 	msg = message(&b, "response.create", "greeting");
-	rsp = json_obj(&b);
-	meta = json_obj(&b);
-	json_set(&b, rsp, "instructions", json_str(&b, buf_span(&words)));
+	rsp = response(&b, &words, "greeting");
 	json_set(&b, rsp, "tool_choice", json_strz(&b, "none"));
-	json_set(&b, meta, "purpose", json_strz(&b, "greeting"));
-	json_set(&b, rsp, "metadata", meta);
 	json_set(&b, msg, "response", rsp);
-	buf_fini(&words);
+	return finish(out, &b, msg);
+}
+
+/* The event_id is one of a response.create like those that the session numbers from 1. */
+enum err session_config_continue(struct buf *out, const struct session_config *c)
+{
+	struct jbuild b = { 0 };
+	struct buf words = BUF_INIT;
+	struct json_object *msg = message(&b, "response.create", "r0");
+
+	kept_instructions(&words, c);
+	buf_addz(&words, "The line broke while you were speaking. Your last words in this conversation are the last the caller has heard. "
+	                 "Go on from there, briefly, without a greeting and without saying again what was heard.");
+	json_set(&b, msg, "response", response(&b, &words, "continue"));
 	return finish(out, &b, msg);
 }

@@ -38,5 +38,7 @@ enum err session_config_update(struct buf *out, const struct session_config *c);
 enum err session_config_greeted(struct buf *out, const struct session_config *c);
 /* response.create that makes the model say the greeting word for word, with the session's instructions kept. Appends nothing without a greeting. */
 enum err session_config_greeting(struct buf *out, const struct session_config *c);
+/* response.create for a conversation whose last answer broke off with its connection: on with it, briefly, with the session's instructions kept. */
+enum err session_config_continue(struct buf *out, const struct session_config *c);
 
 #endif

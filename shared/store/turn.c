@@ -123,22 +123,58 @@ static bool call_range(struct range *r, enum table table, struct span session_id
 	return true;
 }
 
-enum err turn_list(struct txn *t, struct span session_id, struct page *p, bool (*each)(struct turn *, void *), void *arg)
+static enum err list_turns(struct txn *t, struct span session_id, bool backwards, struct page *p, bool (*each)(struct turn *, void *), void *arg)
 {
 	struct turns l = { each, arg, ERR_OK };
 	struct range r;
-	enum err e = call_range(&r, T_TURN, session_id) ? txn_page(t, &r.w, p, 0, take_turn, &l) : ERR_NOTFOUND;
+	enum err e = ERR_NOTFOUND;
 
+	if (call_range(&r, T_TURN, session_id)) {
+		r.w.backwards = backwards;
+		e = txn_page(t, &r.w, p, 0, take_turn, &l);
+	}
 	return e ? e : l.err == ERR_CORRUPT ? ERR_OK : l.err;
+}
+
+static enum err list_events(struct txn *t, struct span session_id, bool backwards, struct page *p, bool (*each)(struct event *, void *), void *arg)
+{
+	struct events l = { each, arg, ERR_OK };
+	struct range r;
+	enum err e = ERR_NOTFOUND;
+
+	if (call_range(&r, T_EVENT, session_id)) {
+		r.w.backwards = backwards;
+		e = txn_page(t, &r.w, p, 0, take_event, &l);
+	}
+	return e ? e : l.err == ERR_CORRUPT ? ERR_OK : l.err;
+}
+
+enum err turn_list(struct txn *t, struct span session_id, struct page *p, bool (*each)(struct turn *, void *), void *arg)
+{
+	return list_turns(t, session_id, false, p, each, arg);
 }
 
 enum err event_list(struct txn *t, struct span session_id, struct page *p, bool (*each)(struct event *, void *), void *arg)
 {
-	struct events l = { each, arg, ERR_OK };
-	struct range r;
-	enum err e = call_range(&r, T_EVENT, session_id) ? txn_page(t, &r.w, p, 0, take_event, &l) : ERR_NOTFOUND;
+	return list_events(t, session_id, false, p, each, arg);
+}
 
-	return e ? e : l.err == ERR_CORRUPT ? ERR_OK : l.err;
+enum err turn_newest(struct txn *t, struct span session_id, size_t most, bool (*each)(struct turn *, void *), void *arg)
+{
+	struct page p = { .limit = most };
+	enum err e = list_turns(t, session_id, true, &p, each, arg);
+
+	buf_fini(&p.next);
+	return e;
+}
+
+enum err event_newest(struct txn *t, struct span session_id, size_t most, bool (*each)(struct event *, void *), void *arg)
+{
+	struct page p = { .limit = most };
+	enum err e = list_events(t, session_id, true, &p, each, arg);
+
+	buf_fini(&p.next);
+	return e;
 }
 
 static enum err next_seq(struct txn *t, enum table table, struct span session_id, int64_t *seq)

@@ -34,6 +34,9 @@ enum err turn_put(struct txn *t, struct span session_id, const struct turn *u);
 enum err event_put(struct txn *t, struct span session_id, const struct event *e);
 enum err turn_list(struct txn *t, struct span session_id, struct page *p, bool (*each)(struct turn *, void *), void *arg);      /* oldest first */
 enum err event_list(struct txn *t, struct span session_id, struct page *p, bool (*each)(struct event *, void *), void *arg);
+/* The newest first, as many as `each` (by returning false) or `most` (up to 500) allows; for whoever goes on with a call. */
+enum err turn_newest(struct txn *t, struct span session_id, size_t most, bool (*each)(struct turn *, void *), void *arg);
+enum err event_newest(struct txn *t, struct span session_id, size_t most, bool (*each)(struct event *, void *), void *arg);
 /* Printed records: every field of contract 6, `meta` included; event_id is "SESSION-SEQ". No store needed. */
 enum err turn_json(const struct turn *u, struct json_object **out);
 enum err event_json(struct span session_id, const struct event *e, struct json_object **out);

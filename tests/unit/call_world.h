@@ -130,6 +130,30 @@ static inline void only_fields(struct json_object *o, const char *allowed)
 	}
 }
 
+/* An item of the history has an id; the first of them, which says why, is logged as "rebuild". */
+static inline void model_item(struct world *w, struct json_object *o, struct json_object *it)
+{
+	struct span type = json_get_span(it, "type"), role = json_get_span(it, "role"), text;
+
+	only_fields(o, " type event_id previous_item_id item ");
+	assert_true(json_get_span(it, "id").n <= 32);
+	if (!span_is(type, "message")) {
+		only_fields(it, " type id call_id name arguments output ");
+		assert_in_range(json_get_span(it, "call_id").n, 1, 32);
+		text = json_get_span(it, span_is(type, "function_call") ? "arguments" : "output");
+		buf_printf(&w->log, "%s " SPAN_FMT ";", span_is(type, "function_call") ? "call" : "output", SPAN_ARG(text));
+		return;
+	}
+	only_fields(it, " type role content id ");
+	text = json_get_span(json_object_array_get_idx(json_get(it, "content"), 0), "text");
+	if (span_is(json_get_span(o, "event_id"), "hwhy"))
+		buf_addz(&w->log, "rebuild;");
+	else if (json_get(it, "id") || span_is(role, "system"))
+		buf_printf(&w->log, SPAN_FMT " " SPAN_FMT ";", SPAN_ARG(role), SPAN_ARG(text));
+	else
+		buf_printf(&w->log, "text " SPAN_FMT ";", SPAN_ARG(text));
+}
+
 static inline void model_words(struct world *w, struct json_object *o)
 {
 	struct span type = json_get_span(o, "type"), id = json_get_span(o, "event_id");
@@ -144,16 +168,15 @@ static inline void model_words(struct world *w, struct json_object *o)
 		buf_printf(&w->log, "truncate " SPAN_FMT " %lld;", SPAN_ARG(json_get_span(o, "item_id")), (long long)ms);
 	} else if (span_is(type, "response.create")) {
 		only_fields(o, " type event_id response ");
-		buf_addz(&w->log, json_get(o, "response") ? "greet;" : "create;");
+		buf_addz(&w->log, !json_get(o, "response") ? "create;" : span_is(id, "greeting") ? "greet;" : "continue;");
 	} else if (span_is(type, "response.cancel")) {
 		only_fields(o, " type event_id response_id ");
 		buf_printf(&w->log, "cancel " SPAN_FMT ";", SPAN_ARG(json_get_span(o, "response_id")));
 	} else if (span_is(type, "conversation.item.create")) {
-		struct json_object *content = json_path(o, "item.content");
-
-		only_fields(o, " type event_id item ");
-		only_fields(json_get(o, "item"), " type role content ");
-		buf_printf(&w->log, "text " SPAN_FMT ";", SPAN_ARG(json_get_span(json_object_array_get_idx(content, 0), "text")));
+		model_item(w, o, json_get(o, "item"));
+	} else if (span_is(type, "conversation.item.delete")) {
+		only_fields(o, " type event_id item_id ");
+		buf_printf(&w->log, "delete " SPAN_FMT ";", SPAN_ARG(json_get_span(o, "item_id")));
 	} else {
 		fail_msg("client event %.*s", SPAN_ARG(type));
 	}
@@ -464,6 +487,7 @@ static inline void w_update_of(struct upstream *u, const char *host, bool protec
 	u->model = strdup("gpt-realtime-2.1");
 	snprintf(text, sizeof text, "{\"type\":\"session.update\",\"event_id\":\"configure\",\"session\":{\"type\":\"realtime\"}}");
 	u->session_update = strdup(text);
+	u->continue_create = strdup("{\"type\":\"response.create\",\"event_id\":\"r0\",\"response\":{\"instructions\":\"Go on\"}}");
 	if (protect)
 		u->greeted_update = strdup("{\"type\":\"session.update\",\"event_id\":\"greeted\",\"session\":{\"type\":\"realtime\"}}");
 }

@@ -139,7 +139,7 @@ static void the_greeting_is_never_repeated_once_somebody_heard_of_it(void **st)
 	w_run(w, 300);
 	w_ready(w);
 	w_run(w, 1000);
-	expect(w, "turn 0 assistant -;dial first;update;turn 0 assistant -;save greeted;");
+	expect(w, "turn 0 assistant ;dial first;update;rebuild;continue;turn 0 assistant  /cut 500;save greeted;");
 	w_end(w);
 }
 

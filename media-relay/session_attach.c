@@ -1,0 +1,119 @@
+/* session_attach - a new model connection in a conversation that goes on: what it is told, what it is given to hear, and what it is asked for (contract M4). */
+#include "base/log.h"
+#include "media-relay/session_impl.h"
+
+#define NOTICED_MS 4000                  /* by then replayed speech has been noticed, or was none */
+
+static const char why[] =
+	"The line to you was interrupted for a moment and is there again. This is the call so far; of your own words it shows what the caller "
+	"has heard. Do not greet the caller again.";
+static const char lost[] = "What the caller said just now was lost on the line: say so in a few words and ask them to say it again.";
+
+static void send(void *ctx, struct buf *msg)
+{
+	model_send_buf(ctx, msg);
+}
+
+/* --- the connection goes --- */
+
+static bool is_unfinished(const struct session *s)
+{
+	for (unsigned i = 0; i < s->play.items_n; i++)
+		if (!s->play.items[i].complete)
+			return true;
+	return false;
+}
+
+void attach_session_lost(struct session *s)
+{
+	bool was = upstream_ready(&s->up);
+
+	for (unsigned i = 0; was && i < s->play.items_n; i++) {
+		const struct playback_item *it = &s->play.items[i];
+
+		if (!it->complete)
+			transcript_broken(&s->script, span_z(it->id), (int64_t)(it->came / AUDIO_BYTES_MS));
+	}
+	if (was)
+		attach_lost(&s->attach, &s->turn, is_unfinished(s));
+	history_gone(&s->history);
+}
+
+/* --- another is there --- */
+
+static void words_are_lost(struct session *s)
+{
+	struct buf msg = BUF_INIT;
+	char id[16];
+
+	if (!s->attach.words_lost)
+		return;
+	s->attach.words_lost = false;
+	realtime_message(&msg, model_event_id(s, 'i', id), SPAN_NONE, SPAN_NONE, RR_SYSTEM, span_z(lost));
+	model_send_buf(s, &msg);
+}
+
+static void replay(struct session *s)
+{
+	transcript_unheard(&s->script, span_z(s->attach.item));
+	uplink_rewind(&s->uplink, s->attach.from);
+	attach_replays(&s->attach, s->uplink.sent, session_now(s) + NOTICED_MS);
+}
+
+/* Keys that waited for a model are in the history too. */
+static void ask(struct session *s)
+{
+	bool keys = s->notes.n > 0;
+
+	buf_reset(&s->notes);
+	switch (attach_found(&s->attach)) {
+	case AN_REPLAY:   replay(s); break;
+	case AN_CONTINUE: turn_want(&s->turn, TURN_CONTINUE, session_now(s)); break;
+	case AN_ANSWER:   turn_want(&s->turn, TURN_ANSWER, session_now(s)); break;
+	case AN_NOTHING:  break;
+	}
+	if (keys)
+		turn_want(&s->turn, TURN_ANSWER, session_now(s));
+}
+
+void attach_session_found(struct session *s)
+{
+	transcript_share(&s->script);
+	if (!history_empty(&s->history))
+		history_give(&s->history, span_z(why), send, s);
+	words_are_lost(s);
+	ask(s);
+	log_info("model.rebuilt", "turns=%u", s->history.n + s->history.before);
+	session_note(s, "model.rebuilt", SPAN_NONE, SPAN_NONE, SPAN_NONE, "{\"turns\":%u}", s->history.n + s->history.before);
+}
+
+/* The relay that had this call is gone: what it has stored is what is known. */
+void attach_session_took_over(struct session *s)
+{
+	static const enum attach_need needs[] = { [HE_SILENT] = AN_NOTHING, [HE_ASKED] = AN_ANSWER, [HE_BROKEN] = AN_CONTINUE };
+	const struct setup *set = s->setup;
+
+	for (size_t i = 0; i < set->past_n; i++)
+		history_turn(&s->history, &set->past[i]);
+	s->attach.need = needs[history_end(&s->history)];
+	s->attach.words_lost = set->words_lost;
+	if (set->words_lost)
+		s->attach.need = AN_ANSWER;
+}
+
+/* --- while it talks --- */
+
+void attach_session_speech(struct session *s, const struct realtime_msg *m)
+{
+	attach_speech(&s->attach, m->item_id, uplink_place(&s->uplink, m->at_ms));
+	uplink_hold(&s->uplink, true);
+}
+
+void attach_session_tick(struct session *s)
+{
+	if (s->uplink.hold && !s->attach.item[0])
+		uplink_hold(&s->uplink, false);
+	if (attach_must_ask(&s->attach, session_now(s)))
+		turn_want(&s->turn, TURN_ANSWER, session_now(s));
+	history_amend(&s->history, send, s);
+}
