@@ -144,7 +144,7 @@ static void a_model_that_does_not_read_costs_no_memory_and_not_the_call(void **s
 struct silence {
 	struct relay_world w, killed;
 	struct phone_call door, quiet, alive, orphan[2];
-	struct peer door_phone, quiet_model, quiet_phone, alive_model, alive_phone, orphan_phone, orphan_model;
+	struct peer half_line, half_head, door_phone, quiet_model, quiet_phone, alive_model, alive_phone, orphan_phone, orphan_model;
 	int64_t begun;
 };
 
@@ -180,6 +180,8 @@ static void silence_begin(struct silence *s)
 	call_make(&s->w, &s->door);
 	assert_true(peer_dial(&s->door_phone, s->w.media_port, 0));
 	assert_int_equal(peer_ask(&s->door_phone, s->door.path, NULL), 101);
+	assert_true(peer_dial(&s->half_line, s->w.media_port, 0) && peer_write(&s->half_line, "GET /hea", 8));
+	assert_true(peer_dial(&s->half_head, s->w.media_port, 0) && peer_write(&s->half_head, "GET /healthz HTTP/1.1\r\nhost: x\r\n", 33));
 	s->begun = peer_ms();
 }
 
@@ -212,13 +214,17 @@ static bool gone_now(struct peer *p)
 static void silent_peers_are_given_up_and_living_ones_are_kept(void **state)
 {
 	struct silence *s = calloc(1, sizeof *s);
-	int64_t door_ms = 0, phone_ms = 0, model_ms = 0, now;
+	int64_t door_ms = 0, phone_ms = 0, model_ms = 0, line_ms = 0, head_ms = 0, now;
 	unsigned nth = 1;
 
 	(void)state;
 	silence_begin(s);
 	while ((now = peer_ms() - s->begun) < 36000) {
 		show_life(s, nth++);
+		if (!line_ms && gone_now(&s->half_line))
+			line_ms = now;
+		if (!head_ms && gone_now(&s->half_head))
+			head_ms = now;
 		if (!door_ms && peer_closed(&s->door_phone, 0) == 1008)
 			door_ms = now;
 		if (!phone_ms && gone_now(&s->quiet_phone))
@@ -229,11 +235,15 @@ static void silent_peers_are_given_up_and_living_ones_are_kept(void **state)
 	}
 	print_message("no start: closed after %.1f s; no pong: phone %.1f s, model %.1f s\n", (double)door_ms / 1000, (double)phone_ms / 1000,
 		      (double)model_ms / 1000);
+	assert_in_range(line_ms, 4000, 7000);
+	assert_in_range(head_ms, 4000, 7000);
 	assert_in_range(door_ms, 9500, 12500);
 	assert_in_range(phone_ms, 29000, 33000);
 	assert_in_range(model_ms, 29000, 33000);
 	soon(8000, call_ended_as(&s->killed, &s->orphan[0], "relay_lost"));
 	soon(3000, call_ended_as(&s->killed, &s->orphan[1], "stream_failed"));
+	peer_close(&s->half_line);
+	peer_close(&s->half_head);
 	peer_close(&s->door_phone);
 	peer_close(&s->quiet_model);
 	peer_close(&s->quiet_phone);

@@ -289,6 +289,9 @@ static void frames_of_every_kind(void **state)
 	expect_upstream(&model, 1);
 	assert_true(peer_frame(&phone, FIN | OP_TEXT, big2, 65536));      /* exactly the limit: malformed, but taken */
 	assert_true(phone_media(&phone, &c, 1));
+	phone.masks = false;                                  /* the library does not mind, and nothing depends on it */
+	assert_true(phone_media(&phone, &c, 1));
+	phone.masks = true;
 	assert_true(peer_frame(&phone, OP_TEXT, big2, 40000));
 	assert_true(peer_frame(&phone, FIN | OP_CONT, big2, 30000));
 	assert_int_equal(peer_closed(&phone, 4000), 1009);
