@@ -10,113 +10,6 @@
 
 static const lws_retry_bo_t idle_policy = { .secs_since_valid_ping = PING_S, .secs_since_valid_hangup = SILENT_S };
 
-unsigned worker_of(const uint8_t session_id[16], unsigned workers)
-{
-	return ((unsigned)session_id[0] << 8 | session_id[1]) % workers;
-}
-
-/* --- posts --- */
-
-struct post *post_new(enum post_kind kind, int fd, void *ptr)
-{
-	struct post *p = malloc(sizeof *p);
-
-	if (p)
-		*p = (struct post){ kind, fd, ptr, NULL };
-	return p;
-}
-
-void worker_post(struct worker *w, struct post *p)
-{
-	pthread_mutex_lock(&w->lock);
-	*w->last = p;
-	w->last = &p->next;
-	pthread_mutex_unlock(&w->lock);
-	ev_async_send(w->loop, &w->wake);
-}
-
-static struct post *posts_take(struct worker *w)
-{
-	struct post *p;
-
-	pthread_mutex_lock(&w->lock);
-	p = w->first;
-	w->first = NULL;
-	w->last = &w->first;
-	pthread_mutex_unlock(&w->lock);
-	return p;
-}
-
-static bool post_to(struct worker *w, enum post_kind kind, int fd, void *ptr)
-{
-	struct post *p = post_new(kind, fd, ptr);
-
-	if (p)
-		worker_post(w, p);
-	return p;
-}
-
-void worker_give_socket(struct worker *w, int fd)
-{
-	if (!post_to(w, P_SOCKET, fd, NULL))
-		close(fd);
-}
-
-void worker_give_control(struct worker *w, int fd, struct span line)
-{
-	char *text = span_dup(line);
-
-	if (text && post_to(w, P_CONTROL, fd, text))
-		return;
-	free(text);
-	close(fd);
-}
-
-void worker_trust(struct worker *w, void *ssl_ctx)
-{
-	SSL_CTX_up_ref(ssl_ctx);
-	if (!post_to(w, P_TRUST, -1, ssl_ctx))
-		SSL_CTX_free(ssl_ctx);
-}
-
-void worker_drain(struct worker *w)
-{
-	post_to(w, P_DRAIN, -1, NULL);
-}
-
-void worker_shutdown(struct worker *w)
-{
-	post_to(w, P_SHUTDOWN, -1, NULL);
-}
-
-void worker_end(struct worker *w)
-{
-	post_to(w, P_END, -1, NULL);
-}
-
-void worker_stop(struct worker *w)
-{
-	post_to(w, P_STOP, -1, NULL);
-}
-
-static void answer_free(struct store_answer *a)
-{
-	setup_free(a->setup);
-	free(a);
-}
-
-void worker_store_answer(void *worker, struct store_answer *a)
-{
-	if (!post_to(worker, P_STORE, -1, a))
-		answer_free(a);
-}
-
-void worker_resolved(void *worker, struct resolver_answer *a)
-{
-	if (!post_to(worker, P_RESOLVED, -1, a))
-		free(a);
-}
-
 /* --- what a post means --- */
 
 struct leg *worker_leg(struct worker *w, uint64_t tag)
@@ -140,7 +33,7 @@ static void on_store(struct worker *w, struct store_answer *a)
 		a->setup = NULL;
 	} else if (a->kind == SA_OUTCOME && line && line->tag == a->tag)
 		line_event(line, EV_OUTCOME_SAVED, SPAN_NONE);
-	answer_free(a);
+	store_answer_free(a);
 }
 
 static void on_resolved(struct worker *w, struct resolver_answer *a)
@@ -230,19 +123,6 @@ static void post_handle(struct worker *w, struct post *p)
 		on_resolved(w, p->ptr);
 		break;
 	}
-}
-
-/* Posts that nobody will handle any more. */
-static void post_drop(struct post *p)
-{
-	if (p->kind == P_STORE)
-		answer_free(p->ptr);
-	else if (p->kind == P_TRUST)
-		SSL_CTX_free(p->ptr);
-	else
-		free(p->ptr);
-	if (p->fd >= 0)
-		close(p->fd);
 }
 
 static void posts_each(struct worker *w, void (*f)(struct worker *, struct post *))

@@ -133,11 +133,16 @@ struct worker {
 	struct post *first, **last;
 };
 
-/* worker.c */
+/* worker_post.c */
 void worker_post(struct worker *w, struct post *p);                  /* any thread; takes p */
 struct post *post_new(enum post_kind kind, int fd, void *ptr);       /* NULL: out of memory */
 void worker_store_answer(void *worker, struct store_answer *a);      /* store_deliver */
 void worker_resolved(void *worker, struct resolver_answer *a);       /* resolver_deliver */
+struct post *posts_take(struct worker *w);
+void post_drop(struct post *p);                                      /* nobody will handle it any more */
+void store_answer_free(struct store_answer *a);
+
+/* worker.c */
 void *worker_block(struct worker *w, enum leg_kind k);
 void worker_block_back(struct worker *w, enum leg_kind k, void *block);
 struct leg *worker_leg(struct worker *w, uint64_t tag);
