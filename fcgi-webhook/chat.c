@@ -93,7 +93,7 @@ static void add_turn(struct buf *b, const struct turn *u)
 
 void chat_history(struct hook *h, struct request *r, struct answer *a)
 {
-	struct history y;
+	struct history y = { .events = 0 };
 	enum err e = history_read(h, r->session_id, &y);
 
 	if (e) {

@@ -124,6 +124,18 @@ static struct json_object *time_json(struct jbuild *b, int64_t wall_ms)
 	return json_strz(b, text);
 }
 
+static void add_members(struct jbuild *b, struct json_object *to, struct json_object *from)
+{
+	struct json_object_iterator at, end;
+
+	if (!json_object_is_type(from, json_type_object))
+		return;
+	at = json_object_iter_begin(from);
+	end = json_object_iter_end(from);
+	for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
+		json_set(b, to, json_object_iter_peek_name(&at), json_object_get(json_object_iter_peek_value(&at)));
+}
+
 /* What the five members of the document have no place for. */
 static struct json_object *meta_of(struct jbuild *b, struct json_object *printed)
 {
@@ -132,10 +144,7 @@ static struct json_object *meta_of(struct jbuild *b, struct json_object *printed
 
 	for (size_t i = 0; i < sizeof more / sizeof *more; i++)
 		json_set(b, o, more[i], json_object_get(json_get(printed, more[i])));
-	if (json_object_is_type(stored, json_type_object)) {
-		json_object_object_foreach(stored, key, value)
-			json_set(b, o, key, json_object_get(value));
-	}
+	add_members(b, o, stored);
 	return o;
 }
 
@@ -175,7 +184,7 @@ void conversation_history(struct hook *h, struct request *r, struct answer *a)
 {
 	struct jbuild b = { 0 };
 	struct json_object *o, *list;
-	struct history y;
+	struct history y = { .events = 0 };
 	enum err e = history_read(h, r->session_id, &y);
 
 	if (e) {

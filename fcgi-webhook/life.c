@@ -8,10 +8,12 @@
 
 bool life_sid_valid(struct span s)
 {
+	static const char hex[] = "0123456789abcdefABCDEF";
+
 	if (s.n != 34 || s.p[0] != 'C' || s.p[1] != 'A')
 		return false;
 	for (size_t i = 2; i < s.n; i++)
-		if (!memchr("0123456789abcdefABCDEF", s.p[i], 22))
+		if (!memchr(hex, s.p[i], sizeof hex - 1))
 			return false;
 	return true;
 }

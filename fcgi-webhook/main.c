@@ -37,7 +37,7 @@ static void signals_ready(sigset_t *idle)
 	static const struct {
 		int sig;
 		void (*handler)(int);
-	} rows[] = { { SIGTERM, on_term }, { SIGINT, on_term }, { SIGHUP, on_hup } };
+	} rows[] = { { SIGTERM, on_term }, { SIGINT, on_term }, { SIGUSR1, on_term }, { SIGHUP, on_hup } };
 	sigset_t ours;
 
 	main_thread = pthread_self();
@@ -61,7 +61,7 @@ static void on_recover(void *arg)
 	struct hook *h = arg;
 
 	h->leave = true;
-	pthread_kill(main_thread, SIGTERM);
+	pthread_kill(main_thread, SIGUSR1);
 }
 
 static void rescue(void *arg)

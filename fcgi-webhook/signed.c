@@ -8,8 +8,10 @@
 
 static bool plain_host(struct span s)
 {
+	static const char taken[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
+
 	for (size_t i = 0; i < s.n; i++)
-		if (!memchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]", s.p[i], 67))
+		if (!memchr(taken, s.p[i], sizeof taken - 1))
 			return false;
 	return s.n > 0;
 }

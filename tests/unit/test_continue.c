@@ -84,7 +84,7 @@ static void the_answer_follows_the_state(void **state)
 			fail_msg("%s: %s", states[i].name, buf_z(&w->a.body));
 		assert_non_null(strstr(w->heard[0], "\"op\":\"continue\""));
 		c = world_call(w, SID);
-		if (c.resumes != states[i].resumes || strcmp(c.status, states[i].status))
+		if (c.resumes != states[i].resumes || strcmp(c.status, states[i].status) != 0)
 			fail_msg("%s: resumes %d, %s", states[i].name, (int)c.resumes, c.status);
 		record_fini(&call_type, &c);
 	}

@@ -108,7 +108,7 @@ static void checks_come_in_their_order(void **state)
 	for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
 		int status = world_ask(w, &orders[i].ask);
 
-		if (status != orders[i].status || strcmp(w->a.allow, orders[i].allow))
+		if (status != orders[i].status || strcmp(w->a.allow, orders[i].allow) != 0)
 			fail_msg("%s %s: %d, Allow: %s", orders[i].ask.method, orders[i].ask.uri, status, w->a.allow);
 		if (status == 403)
 			assert_true(!w->a.body.n && !w->a.type);
