@@ -56,9 +56,13 @@ void announce_answer(struct line *l, bool ok, const char *reason)
 /* The store does not answer in time: the webhook says so to Twilio, and this session is let go without a word in the record. */
 void announce_tick(struct line *l, int64_t now_ms)
 {
+	struct names n;
+
 	if (!l->askers || now_ms < l->askers->until_ms)
 		return;
-	log_warn("call.announce", "session=%s error=timeout", l->id_text);
+	names_enter(&n, l->id, l->call_sid);
+	log_warn("call.announce", "error=timeout");
+	names_leave(&n);
 	announce_answer(l, false, "database");
 	line_event(l, EV_DRAIN, SPAN_NONE);
 }

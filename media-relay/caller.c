@@ -35,27 +35,6 @@ void caller_adopt(struct worker *w, int fd)
 		leg_gone(l);
 }
 
-void caller_leg_tick(struct leg *l, int64_t now_ms)
-{
-	switch (l->state) {
-	case LS_NEW:
-	case LS_HTTP:
-		if (now_ms >= l->until_ms)
-			leg_kill(l);
-		break;
-	case LS_DOOR:
-		if (door_tick(&l->door, now_ms) == DOOR_OUT) {
-			metrics_count(l->w->metrics, M_STREAMS_REFUSED, 1);
-			log_warn("stream.refused", "reason=no_start");
-			leg_close(l, 1008, SPAN("no start"));
-		}
-		break;
-	case LS_CHECK:                           /* the store answers, or its own limits do */
-	default:
-		break;
-	}
-}
-
 /* --- the upgrade --- */
 
 /* Only what we could have given to Twilio is looked at; the query never reaches us. */
@@ -116,12 +95,13 @@ static bool signature_pass(struct leg *l, struct lws *wsi)
 {
 	const struct settings *cf = pool_settings(l->w->pool);
 	bool require = strcmp(cf->twilio_validate_stream, "require") == 0;
-	char text[UUID_TEXT];
+	struct names n;
 
 	if (strcmp(cf->twilio_validate_stream, "off") == 0 || signature_fits(l, wsi, cf))
 		return true;
-	uuid_text(text, l->id);
-	log_write(require ? LOG_WARN : LOG_INFO, "stream.signature", "session=%s result=bad mode=%s", text, cf->twilio_validate_stream);
+	leg_names(l, &n);
+	log_write(require ? LOG_WARN : LOG_INFO, "stream.signature", "result=bad mode=%s", cf->twilio_validate_stream);
+	names_leave(&n);
 	return !require;
 }
 
@@ -160,11 +140,12 @@ static int on_established(struct leg *l, struct lws *wsi)
 
 static void door_close(struct leg *l, const char *why)
 {
-	char text[UUID_TEXT];
+	struct names n;
 
-	uuid_text(text, l->id);
 	metrics_count(l->w->metrics, M_STREAMS_REFUSED, 1);
-	log_warn("stream.refused", "session=%s reason=%s", text, why);
+	leg_names(l, &n);
+	log_warn("stream.refused", "reason=%s", why);
+	names_leave(&n);
 	leg_close(l, 1008, SPAN("not admitted"));
 }
 
@@ -229,6 +210,16 @@ static void let_in(struct leg *l)
 	line_event(line, EV_CALLER_START, span_z(l->door.stream_sid));
 }
 
+static void admit_failed(struct leg *l, enum err e)
+{
+	struct names n;
+
+	leg_names(l, &n);
+	log_error("stream.admit", "error=%s", err_name(e));
+	names_leave(&n);
+	leg_close(l, 1011, SPAN("try again"));
+}
+
 void caller_admitted(struct leg *l, const struct store_answer *a)
 {
 	enum door_verdict v;
@@ -241,10 +232,8 @@ void caller_admitted(struct leg *l, const struct store_answer *a)
 		let_in(l);
 	else if (a->err == ERR_DENIED || a->err == ERR_NOTFOUND)
 		door_close(l, "token");
-	else {
-		log_error("stream.admit", "error=%s", err_name(a->err));
-		leg_close(l, 1011, SPAN("try again"));
-	}
+	else
+		admit_failed(l, a->err);
 }
 
 static void on_message(struct leg *l, struct span msg)
@@ -253,6 +242,24 @@ static void on_message(struct leg *l, struct span msg)
 		line_event(l->line, EV_CALLER_MESSAGE, msg);
 	else if (l->state == LS_DOOR)
 		door_take(l, msg);
+}
+
+void caller_leg_tick(struct leg *l, int64_t now_ms)
+{
+	switch (l->state) {
+	case LS_NEW:
+	case LS_HTTP:
+		if (now_ms >= l->until_ms)
+			leg_kill(l);
+		break;
+	case LS_DOOR:
+		if (door_tick(&l->door, now_ms) == DOOR_OUT)
+			door_close(l, "no_start");
+		break;
+	case LS_CHECK:                           /* the store answers, or its own limits do */
+	default:
+		break;
+	}
 }
 
 /* --- pages --- */

@@ -163,9 +163,20 @@ static void alive(struct leg *l)
 	lws_validity_confirmed(l->wsi);
 }
 
+void leg_names(const struct leg *l, struct names *n)
+{
+	const struct line *line = l->line ? l->line : line_find(l->w, l->id);
+
+	names_enter(n, line ? line->id : l->id, line && *line->call_sid ? line->call_sid : l->door.call_sid);
+}
+
 static int too_long(struct leg *l)
 {
+	struct names n;
+
+	leg_names(l, &n);
 	log_warn("leg.too_long", "peer=%s limit=%zu", l->kind == LK_CALLER ? "twilio" : "model", l->in.max);
+	names_leave(&n);
 	l->skipping = true;
 	buf_fini(&l->in);
 	leg_close(l, 1009, SPAN("message too big"));

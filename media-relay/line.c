@@ -53,19 +53,33 @@ static void link_out(struct line *l)
 
 /* --- events --- */
 
+void names_enter(struct names *n, const uint8_t session_id[16], const char *call_sid)
+{
+	uuid_text(n->id, session_id);
+	n->session = (struct log_ctx){ "session", n->id, NULL };
+	n->call = (struct log_ctx){ "call", call_sid && *call_sid ? call_sid : NULL, NULL };
+	log_enter(&n->session);
+	if (n->call.value)
+		log_enter(&n->call);
+}
+
+void names_leave(struct names *n)
+{
+	if (n->call.value)
+		log_leave(&n->call);
+	log_leave(&n->session);
+}
+
+/* A call's CallSid may become known inside: the line keeps the bytes in their place. */
 void line_event(struct line *l, enum session_ev ev, struct span data)
 {
-	struct log_ctx session = { "session", l->id_text, NULL }, call = { "call", l->call_sid, NULL };
+	struct names n;
 
 	if (l->gone || !l->session)
 		return;
-	log_enter(&session);
-	if (*l->call_sid)
-		log_enter(&call);
+	names_enter(&n, l->id, l->call_sid);
 	session_event(l->session, ev, data);
-	if (*l->call_sid)
-		log_leave(&call);
-	log_leave(&session);
+	names_leave(&n);
 }
 
 void line_work(struct line *l)
@@ -211,7 +225,7 @@ const struct session_ops line_ops = {
 enum err line_new(struct line **out, struct worker *w, const uint8_t id[16], bool again)
 {
 	struct line *l = calloc(1, sizeof *l);
-	struct log_ctx c = { "session", NULL, NULL };
+	struct names n;
 	enum err e;
 
 	if (!l)
@@ -222,11 +236,10 @@ enum err line_new(struct line **out, struct worker *w, const uint8_t id[16], boo
 	l->ended_at = FIELD_NULL_INT;
 	memcpy(l->id, id, 16);
 	uuid_text(l->id_text, id);
-	c.value = l->id_text;
 	link_in(l);
-	log_enter(&c);
+	names_enter(&n, id, NULL);
 	e = session_new(&l->session, &w->ops, l, span_z(l->id_text), again);
-	log_leave(&c);
+	names_leave(&n);
 	if (!e) {
 		*out = l;
 		return ERR_OK;
@@ -285,6 +298,17 @@ static const char *refusal(enum err e)
 	return e == ERR_VALUE ? "no_model" : "database";
 }
 
+static void setup_failed(struct line *l, const struct store_answer *a)
+{
+	struct names n;
+
+	names_enter(&n, l->id, l->call_sid);
+	log_warn("call.no_record", "error=%s why=%s", err_name(a->err), log_q(span_z(a->why)));
+	names_leave(&n);
+	announce_answer(l, false, refusal(a->err));
+	line_event(l, EV_NO_RECORD, span_z(a->why));
+}
+
 void line_setup(struct line *l, struct store_answer *a)
 {
 	if (l->loaded || l->gone) {
@@ -292,9 +316,7 @@ void line_setup(struct line *l, struct store_answer *a)
 		return;
 	}
 	if (a->err) {
-		log_warn("call.no_record", "session=%s error=%s why=%s", l->id_text, err_name(a->err), log_q(span_z(a->why)));
-		announce_answer(l, false, refusal(a->err));
-		line_event(l, EV_NO_RECORD, span_z(a->why));
+		setup_failed(l, a);
 		return;
 	}
 	l->loaded = true;

@@ -15,6 +15,7 @@
 #define STOP_MS       5000
 #define ORPHANS_MS    30000
 #define SLOW_MS       3000
+#define LOOK_MS       100              /* for a recovery by somebody else: the next announcement must not pay for opening the store */
 
 /* --- transactions --- */
 
@@ -183,6 +184,8 @@ static void chores(struct store_thread *t, int64_t now)
 	enum space_level space = SPACE_OK;
 	enum err e;
 
+	if (now >= t->retry_at && (!t->store || store_recovered(t->store)))
+		reopen(t);
 	if (t->flush_at && now >= t->flush_at && t->store) {
 		e = store_flush(t->store);
 		t->flush_at = e && e != ERR_RECOVER ? now + FLUSH_MS : 0;
@@ -206,7 +209,7 @@ static void chores(struct store_thread *t, int64_t now)
 static int64_t next_due(const struct store_thread *t, int64_t now)
 {
 	const int64_t at[] = { t->flush_at, t->space_at, t->orphans_at, t->retry_at > now ? t->retry_at : 0 };
-	int64_t due = now + SPACE_MS;
+	int64_t due = now + LOOK_MS;
 
 	for (size_t i = 0; i < sizeof at / sizeof *at; i++)
 		if (at[i] && at[i] < due)

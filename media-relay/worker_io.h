@@ -160,7 +160,16 @@ void line_work(struct line *l);
 void line_setup(struct line *l, struct store_answer *a);
 void line_tick(struct line *l, int64_t now_ms);
 
+/* Lines of the log between the two carry session= and call= (NULL or empty: not known). */
+struct names {
+	struct log_ctx session, call;
+	char id[UUID_TEXT];
+};
+void names_enter(struct names *n, const uint8_t session_id[16], const char *call_sid);
+void names_leave(struct names *n);
+
 /* leg.c */
+void leg_names(const struct leg *l, struct names *n);                /* names_enter for whose leg it is, or wants to be */
 struct leg *leg_new(struct worker *w, enum leg_kind k);
 bool leg_block(struct leg *l);                                       /* opens the outgoing queue; false: out of memory */
 void leg_gone(struct leg *l);                                        /* its socket is no more: tells the call, frees the leg */
