@@ -122,14 +122,23 @@ static enum err watched(struct hook *h, const struct job *j)
 	return late ? ERR_TIMEOUT : e;
 }
 
+static enum err timed(struct hook *h, const struct job *j)
+{
+	int64_t began = clock_ms();
+	enum err e = watched(h, j);
+
+	h->db_ms += clock_ms() - began;
+	return e;
+}
+
 enum err db_txn(struct hook *h, enum err (*body)(struct txn *, void *), void *arg)
 {
-	return watched(h, &(struct job){ true, body, arg });
+	return timed(h, &(struct job){ true, body, arg });
 }
 
 enum err db_read(struct hook *h, enum err (*body)(struct txn *, void *), void *arg)
 {
-	return watched(h, &(struct job){ false, body, arg });
+	return timed(h, &(struct job){ false, body, arg });
 }
 
 void db_close(struct hook *h)

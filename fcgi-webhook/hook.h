@@ -34,6 +34,7 @@ struct hook {
 	struct watch *watch;             /* NULL: the store is waited for as long as it takes */
 	struct answer rescue;            /* of last resort, given by the watch */
 	int patience_ms;                 /* of this request; 0: its answer has been given already */
+	int64_t db_ms, relay_ms;         /* what this request waited for, for the log */
 	atomic_bool leave;               /* after the request in hand: somebody recovered the database */
 	const struct route *route;
 };

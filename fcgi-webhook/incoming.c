@@ -291,8 +291,9 @@ static void handle(struct hook *h, const struct request *r, struct answer *a, st
 	} else {
 		said = answer_arrival(h, r, a, v);
 	}
-	log_info("webhook.answered", "ms=%lld answer=%s from=%s to=%s agent=%s again=%s", (long long)(clock_ms() - r->began_ms), said, log_mask(v->from),
-		 log_mask(v->to), v->has_agent ? log_q(span_z(v->agent.name)) : "-", v->again ? "yes" : "no");
+	log_info("webhook.answered", "ms=%lld db_ms=%lld relay_ms=%lld answer=%s from=%s to=%s agent=%s again=%s",
+		 (long long)(clock_ms() - r->began_ms), (long long)h->db_ms, (long long)h->relay_ms, said, log_mask(v->from), log_mask(v->to),
+		 v->has_agent ? log_q(span_z(v->agent.name)) : "-", v->again ? "yes" : "no");
 	log_leave(&session);
 }
 

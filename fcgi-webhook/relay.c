@@ -74,6 +74,7 @@ enum admission relay_announce(struct hook *h, const char *session_id, bool again
 			break;
 		pause_ms(ASK_AGAIN_MS);
 	}
+	h->relay_ms += clock_ms() - began;
 	return a == REFUSED_DOWN && drained ? REFUSED_DRAINING : a;
 }
 

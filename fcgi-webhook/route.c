@@ -184,6 +184,7 @@ static bool (*const checks[])(struct hook *, struct request *, struct answer *) 
 void route_serve(struct hook *h, struct request *r, struct answer *a)
 {
 	h->route = NULL;
+	h->db_ms = h->relay_ms = 0;
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
 		if (h->route && checks[i] == check_signature) {
 			last_resort(h->route, &h->rescue);
