@@ -243,14 +243,18 @@ void leg_peer_closed(struct leg *l, const unsigned char *in, size_t n)
 }
 
 /* A synchronous kill would still wait for what the library has buffered; the time-out does not. Its timers only run after some event, so make one. */
-static void kill_now(struct leg *l)
+void leg_cut(struct leg *l)
 {
-	if (!l->wsi) {
-		leg_gone(l);
-		return;
-	}
 	lws_set_timeout(l->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
 	lws_cancel_service(l->w->lws);
+}
+
+static void kill_now(struct leg *l)
+{
+	if (l->wsi)
+		leg_cut(l);
+	else
+		leg_gone(l);
 }
 
 void leg_tick(struct leg *l, int64_t now_ms)

@@ -159,6 +159,7 @@ void model_retry(struct leg *l)
 		return;
 	}
 	l->state = LS_CONNECT;
+	l->reached = false;
 	l->alive_ms = clock_ms();
 	connect_to(l, l->to.text[l->tried++]);
 }
@@ -231,6 +232,8 @@ void model_leg_tick(struct leg *l, int64_t now_ms)
 	}
 	if (l->state == LS_RESOLVE && l->up)
 		use_last(l, now_ms);
+	else if (l->wsi && !l->reached && l->tried < l->to.n && now_ms - l->alive_ms >= NEXT_ADDRESS_MS)
+		leg_cut(l);              /* closed() goes on with the next address */
 }
 
 /* --- callbacks --- */
@@ -267,6 +270,8 @@ static int on_established(struct leg *l, struct lws *wsi)
 	if (!leg_block(l))
 		return -1;
 	l->state = LS_OPEN;
+	if (l->up && l->tried > 1)
+		resolver_prefer(l->w->pool->resolver, l->up->host, l->to.text[l->tried - 1]);
 	l->up = NULL;
 	l->alive_ms = clock_ms();
 	if (l->line)
@@ -313,6 +318,9 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 	if (!l)
 		return 0;
 	switch ((int)reason) {
+	case LWS_CALLBACK_WSI_CREATE:            /* of a client: TCP has come about */
+		l->reached = true;
+		return 0;
 	case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
 		return on_headers(l, wsi, in, n);
 	case LWS_CALLBACK_CLIENT_HTTP_REDIRECT:

@@ -24,6 +24,7 @@ struct name {
 	char *host;
 	struct addresses good;
 	int64_t good_at;                /* of the monotonic clock; meaningful when good.n > 0 */
+	char preferred[INET6_ADDRSTRLEN];
 	bool running;
 	struct waiter *waiters;
 	struct name *next;
@@ -148,6 +149,15 @@ static void deliver_all(struct name *n, enum err e, const char *why)
 	waiters_drop(n);
 }
 
+static void put_first(struct name *n)
+{
+	for (unsigned i = 1; i < n->good.n; i++)
+		if (strcmp(n->good.text[i], n->preferred) == 0) {
+			memmove(n->good.text[1], n->good.text[0], i * sizeof n->good.text[0]);
+			memcpy(n->good.text[0], n->preferred, sizeof n->preferred);
+		}
+}
+
 static void lookup_done(struct job *j, enum err e, const struct addresses *found, const char *why)
 {
 	pthread_mutex_lock(&j->r->lock);
@@ -155,6 +165,7 @@ static void lookup_done(struct job *j, enum err e, const struct addresses *found
 	if (!e) {
 		j->n->good = *found;
 		j->n->good_at = clock_ms();
+		put_first(j->n);
 	} else {
 		log_warn("resolver.failed", "host=%s reason=%s kept=%u", log_q(span_z(j->host)), log_q(span_z(why)), j->n->good.n);
 	}
@@ -312,4 +323,15 @@ bool resolver_last(struct resolver *r, const char *host, struct addresses *out)
 		*out = n->good;
 	pthread_mutex_unlock(&r->lock);
 	return found;
+}
+
+void resolver_prefer(struct resolver *r, const char *host, const char *address)
+{
+	struct name *n;
+
+	pthread_mutex_lock(&r->lock);
+	n = name_find(r, host);
+	if (n && span_copy(n->preferred, sizeof n->preferred, span_z(address)))
+		put_first(n);
+	pthread_mutex_unlock(&r->lock);
 }

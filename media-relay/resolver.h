@@ -37,6 +37,9 @@ void resolver_stop(struct resolver *r);       /* nothing is delivered any more; 
 enum err resolver_ask(struct resolver *r, const char *host, uint64_t tag, resolver_deliver *d, void *arg);
 bool resolver_last(struct resolver *r, const char *host, struct addresses *out);      /* the last good answer, however old */
 
+/* This address worked where others before it did not: it comes first from now on. */
+void resolver_prefer(struct resolver *r, const char *host, const char *address);
+
 /* Tests: what does the look-up. NULL = getaddrinfo again. */
 typedef enum err resolver_lookup(const char *host, struct addresses *out, char *why, size_t why_n);
 void resolver_use(struct resolver *r, resolver_lookup *f);

@@ -78,7 +78,7 @@ struct leg {
 	const struct upstream *up;       /* of the session's setup: the leg is gone before the session is freed */
 	struct addresses to;
 	unsigned tried;
-	bool retry;
+	bool retry, reached;             /* the next address is due; TCP has come about */
 };
 
 struct asker {                           /* a control connection that waits for its answer */
@@ -172,6 +172,7 @@ void names_leave(struct names *n);
 void leg_names(const struct leg *l, struct names *n);                /* names_enter for whose leg it is, or wants to be */
 struct leg *leg_new(struct worker *w, enum leg_kind k);
 bool leg_block(struct leg *l);                                       /* opens the outgoing queue; false: out of memory */
+void leg_cut(struct leg *l);                                         /* its socket is closed without delay; the leg hears of it */
 void leg_gone(struct leg *l);                                        /* its socket is no more: tells the call, frees the leg */
 void leg_tick(struct leg *l, int64_t now_ms);                        /* may free the leg */
 int leg_writeable(struct leg *l);                                    /* for the callbacks: 0, or -1 = close now */
