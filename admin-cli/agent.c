@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "noun.h"
 #include "openai/session_config.h"
+#include "openai/tool_list.h"
 #include "out.h"
 #include "store/account.h"
 #include "store/agent.h"
@@ -212,6 +213,7 @@ static enum err config_body(struct txn *t, void *arg)
 	struct job *j = &k->job;
 	struct session_config sc = { .agent = j->rec };
 	struct buf instructions = BUF_INIT, greeting = BUF_INIT;
+	struct tool_set tools = { .list = NULL };
 	enum err e;
 
 	job_begin(j);
@@ -223,7 +225,11 @@ static enum err config_body(struct txn *t, void *arg)
 	sc.instructions = buf_span(&instructions);
 	sc.greeting = buf_span(&greeting);
 	if (!e)
+		e = tool_set_load(&tools, t, j->rec, false);
+	sc.tools = span_z(tools.list);
+	if (!e)
 		e = session_config_update(&k->message, &sc);
+	tool_set_fini(&tools);
 	buf_fini(&instructions);
 	buf_fini(&greeting);
 	return e;

@@ -13,7 +13,7 @@
 #include "store/call.h"
 #include "store/ticket.h"
 
-#define CALL_TEXTS 5
+#define CALL_TEXTS 6
 
 struct job *job_new(enum job_kind k, const uint8_t id[16])
 {
@@ -36,6 +36,7 @@ static void call_texts(struct call_changes *c, const char **at[CALL_TEXTS])
 	at[2] = &c->error;
 	at[3] = &c->resume;
 	at[4] = &c->stream_sid;
+	at[5] = &c->handover;
 }
 
 void job_free(struct job *j)
@@ -159,6 +160,7 @@ static enum err change(struct call *c, const struct call_changes *ch)
 	e = e ? e : put_text(&c->end_reason, ch->end_reason);
 	e = e ? e : put_text(&c->error, ch->error);
 	e = e ? e : put_text(&c->resume, ch->resume);
+	e = e ? e : put_text(&c->handover, ch->handover);
 	put_numbers(c, ch);
 	return e;
 }

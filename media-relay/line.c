@@ -128,6 +128,9 @@ static void outcome_count(struct line *l, const struct call_changes *c)
 	for (size_t i = 0; i < METRICS_TOKENS; i++)
 		tokens[i] = c->usage[i] == FIELD_NULL_INT ? 0 : c->usage[i] - l->usage_before[i];
 	metrics_usage(l->w->metrics, tokens, isnan(c->cost) ? 0 : c->cost - l->cost_before);
+	for (size_t i = 0; i < METRICS_TOKENS; i++)
+		l->usage_before[i] += tokens[i];         /* a call that is handed over has another outcome later */
+	l->cost_before = isnan(c->cost) ? l->cost_before : c->cost;
 	if (c->ended_at != FIELD_NULL_INT)
 		l->ended_at = c->ended_at;
 }
@@ -153,6 +156,27 @@ static void op_save_event(void *ctx, const struct event *e)
 	struct line *l = ctx;
 
 	store_save_event(l->w->pool->store, l->id, e);
+}
+
+static void op_http(void *ctx, const struct setup *setup, const struct tool *t, uint64_t ticket, struct span arguments)
+{
+	struct line *l = ctx;
+	struct http_ask a = {
+		.tag = l->tag, .ticket = ticket, .tool = t, .arguments = arguments, .session_id = span_z(l->id_text), .call_sid = span_z(l->call_sid),
+		.caller_number = span_z(setup->caller_number), .called_number = span_z(setup->called_number), .agent = span_z(setup->agent_name),
+		.deliver = worker_http_answer, .worker = l->w,
+	};
+
+	memcpy(a.id, l->id, sizeof a.id);
+	if (l->w->pool->http)
+		http_tools_ask(l->w->pool->http, &a);
+}
+
+static void op_tool(void *ctx, const char *name, uint64_t us)
+{
+	struct line *l = ctx;
+
+	metrics_tool(l->w->metrics, name, us);
 }
 
 static void op_dial(void *ctx, const struct upstream *u)
@@ -216,8 +240,8 @@ static void op_observe(void *ctx, int metric, uint64_t us)
 
 const struct session_ops line_ops = {
 	.now_ms = op_now, .wall_ms = op_wall, .load = op_load, .save_call = op_save_call, .save_turn = op_save_turn, .save_event = op_save_event,
-	.dial = op_dial, .reserve = op_reserve, .commit = op_commit, .close = op_close, .pause = op_pause, .gone = op_gone,
-	.metrics = { op_count, op_observe },
+	.http = op_http, .dial = op_dial, .reserve = op_reserve, .commit = op_commit, .close = op_close, .pause = op_pause, .gone = op_gone,
+	.metrics = { op_count, op_observe, op_tool },
 };
 
 /* --- life --- */

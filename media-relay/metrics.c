@@ -33,7 +33,13 @@ struct hist {
 	_Atomic uint64_t sum_us;
 };
 
+struct tool_hist {
+	char name[65];
+	struct hist hist;
+};
+
 struct metrics {
+	_Atomic(struct tool_hist *) tools[METRICS_TOOLS + 1];    /* in order of their first use; the last is for the rest */
 	_Atomic uint64_t value[M_COUNT];
 	struct hist *hist[M_COUNT];
 	_Atomic uint64_t ended[END_COUNT];
@@ -73,6 +79,8 @@ void metrics_free(struct metrics *m)
 		return;
 	for (size_t i = 0; i < M_COUNT; i++)
 		free(m->hist[i]);
+	for (size_t i = 0; i <= METRICS_TOOLS; i++)
+		free(atomic_load(&m->tools[i]));
 	free(m);
 }
 
@@ -82,16 +90,49 @@ void metrics_count(struct metrics *m, int metric, uint64_t n)
 		add(&m->value[metric], n);
 }
 
-void metrics_observe(struct metrics *m, int metric, uint64_t us)
+static void observe(struct hist *h, uint64_t us)
 {
 	size_t b = 0;
 
-	if (metric < 0 || metric >= M_COUNT || !m->hist[metric])
-		return;
 	while (b < BOUNDS && us > bounds_us[b])
 		b++;
-	add(&m->hist[metric]->bucket[b], 1);
-	add(&m->hist[metric]->sum_us, us);
+	add(&h->bucket[b], 1);
+	add(&h->sum_us, us);
+}
+
+void metrics_observe(struct metrics *m, int metric, uint64_t us)
+{
+	if (metric >= 0 && metric < M_COUNT && m->hist[metric])
+		observe(m->hist[metric], us);
+}
+
+/* Readers see a histogram only when its name is there. */
+static struct hist *tool_hist(struct metrics *m, const char *name)
+{
+	for (size_t i = 0; i <= METRICS_TOOLS; i++) {
+		struct tool_hist *h = atomic_load_explicit(&m->tools[i], memory_order_relaxed);
+
+		if (h && (i == METRICS_TOOLS || strcmp(h->name, name) == 0))
+			return &h->hist;
+		if (h)
+			continue;
+		h = calloc(1, sizeof *h);
+		if (!h || !span_copy(h->name, sizeof h->name, i == METRICS_TOOLS ? SPAN("other") : span_z(name))) {
+			free(h);
+			return NULL;
+		}
+		atomic_store_explicit(&m->tools[i], h, memory_order_release);
+		return &h->hist;
+	}
+	return NULL;
+}
+
+void metrics_tool(struct metrics *m, const char *tool, uint64_t us)
+{
+	struct hist *h = tool_hist(m, tool);
+
+	if (h)
+		observe(h, us);
 }
 
 void metrics_ended(struct metrics *m, enum end_reason r)
@@ -175,6 +216,47 @@ static void table_lines(struct buf *out, struct metrics *const *sets, size_t n)
 	}
 }
 
+static bool told_before(struct metrics *const *sets, size_t set, size_t at, const char *name)
+{
+	for (size_t i = 0; i <= set; i++)
+		for (size_t k = 0; k <= METRICS_TOOLS && (i < set || k < at); k++) {
+			struct tool_hist *h = atomic_load_explicit(&sets[i]->tools[k], memory_order_acquire);
+
+			if (h && strcmp(h->name, name) == 0)
+				return true;
+		}
+	return false;
+}
+
+static void tool_line(struct buf *out, struct metrics *const *sets, size_t n, const char *name)
+{
+	struct hist sum = { 0 };
+	char labels[96];
+	struct row r = { H, "offhook_tool_seconds", labels, NULL };
+
+	snprintf(labels, sizeof labels, "tool=\"%s\"", name);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k <= METRICS_TOOLS; k++) {
+			struct tool_hist *h = atomic_load_explicit(&sets[i]->tools[k], memory_order_acquire);
+
+			if (h && strcmp(h->name, name) == 0)
+				hist_add(&sum, &h->hist);
+		}
+	hist_lines(out, &r, &sum);
+}
+
+static void tool_lines(struct buf *out, struct metrics *const *sets, size_t n)
+{
+	head(out, "offhook_tool_seconds", "histogram", "time of a tool call, by tool");
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k <= METRICS_TOOLS; k++) {
+			struct tool_hist *h = atomic_load_explicit(&sets[i]->tools[k], memory_order_acquire);
+
+			if (h && !told_before(sets, i, k, h->name))
+				tool_line(out, sets, n, h->name);
+		}
+}
+
 static void call_lines(struct buf *out, struct metrics *const *sets, size_t n)
 {
 	head(out, "offhook_calls_total", "counter", "calls that have ended, by result");
@@ -242,6 +324,7 @@ void metrics_page(struct buf *out, struct metrics *const *sets, size_t n, const 
 	number(out, "offhook_calls_max", "gauge", "OFFHOOK_MAX_CALLS", (double)now->max_calls);
 	call_lines(out, sets, n);
 	table_lines(out, sets, n);
+	tool_lines(out, sets, n);
 	usage_lines(out, sets, n);
 	number(out, "offhook_store_queue", "gauge", "jobs that wait for the store", (double)now->store_queue);
 	number(out, "offhook_store_dropped_total", "counter", "optional jobs dropped because the queue was full", (double)now->store_dropped);

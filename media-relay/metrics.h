@@ -10,6 +10,7 @@
 #include "media-relay/metric_list.h"
 #include "media-relay/session.h"
 
+#define METRICS_TOOLS  64               /* names; all further ones are "other" */
 #define METRICS_TOKENS 7                /* kinds, in the order of contract 6 `usage` */
 
 struct metrics;                         /* one thread's set */
@@ -19,6 +20,7 @@ void metrics_free(struct metrics *m);
 
 void metrics_count(struct metrics *m, int metric, uint64_t n);
 void metrics_observe(struct metrics *m, int metric, uint64_t us);
+void metrics_tool(struct metrics *m, const char *tool, uint64_t us);             /* offhook_tool_seconds{tool}; only by the set's own thread */
 void metrics_ended(struct metrics *m, enum end_reason r);                        /* offhook_calls_total{result} */
 void metrics_usage(struct metrics *m, const int64_t tokens[METRICS_TOKENS], double cost_usd);      /* totals of a call that has ended */
 

@@ -44,6 +44,7 @@ void pool_fini(struct pool *p)
 	struct kept *next;
 
 	resolver_stop(p->resolver);
+	http_tools_stop(p->http);                /* before the workers: it answers to them */
 	for (unsigned i = 0; i < p->workers_n; i++)
 		worker_free(p->workers[i]);
 	free(p->workers);

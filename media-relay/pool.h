@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 
+#include "media-relay/http_tool.h"
 #include "media-relay/metrics.h"
 #include "media-relay/resolver.h"
 #include "media-relay/store_thread.h"
@@ -17,6 +18,7 @@ struct pool {
 	_Atomic(const struct settings *) settings;
 	struct store_thread *store;
 	struct resolver *resolver;
+	struct http_tools *http;                 /* NULL until started: tools then get no answer in time */
 	struct metrics *metrics;                 /* of the store thread */
 	struct worker **workers;
 	unsigned workers_n;

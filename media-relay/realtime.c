@@ -74,6 +74,11 @@ static void read_item(struct json_object *o, struct realtime_msg *m)
 	m->item_id = json_get_span(it, "id");
 	m->item.type = json_get_span(it, "type");
 	m->item.role = json_get_span(it, "role");
+	m->item.status = json_get_span(it, "status");
+	m->item.name = json_get_span(it, "name");
+	m->item.call_id = json_get_span(it, "call_id");
+	m->item.arguments = json_get_span(it, "arguments");
+	m->item.server_label = json_get_span(it, "server_label");
 }
 
 static enum realtime_status status_of(struct span s)
@@ -171,16 +176,16 @@ static const struct event_row {
 	{ "response.function_call_arguments.done",                  RT_NOTED,            NULL },
 	{ "response.mcp_call_arguments.delta",                      RT_NOTED,            NULL },
 	{ "response.mcp_call_arguments.done",                       RT_NOTED,            NULL },
-	{ "response.mcp_call.in_progress",                          RT_NOTED,            NULL },
-	{ "response.mcp_call.completed",                            RT_NOTED,            NULL },
-	{ "response.mcp_call.failed",                               RT_NOTED,            NULL },
+	{ "response.mcp_call.in_progress",                          RT_MCP_BEGUN,        NULL },
+	{ "response.mcp_call.completed",                            RT_MCP_OVER,         NULL },
+	{ "response.mcp_call.failed",                               RT_MCP_OVER,         NULL },
 	{ "mcp_list_tools.in_progress",                             RT_NOTED,            NULL },
 	{ "mcp_list_tools.completed",                               RT_NOTED,            NULL },
 	{ "mcp_list_tools.failed",                                  RT_NOTED,            NULL },
 	{ "conversation.created",                                   RT_NOTED,            NULL },
 	{ "conversation.item.created",                              RT_NOTED,            NULL },
 	{ "conversation.item.added",                                RT_NOTED,            NULL },
-	{ "conversation.item.done",                                 RT_NOTED,            NULL },
+	{ "conversation.item.done",                                 RT_ADDED_DONE,       read_item },
 	{ "conversation.item.deleted",                              RT_NOTED,            NULL },
 	{ "conversation.item.retrieved",                            RT_NOTED,            NULL },
 	{ "conversation.item.input_audio_transcription.segment",    RT_NOTED,            NULL },

@@ -19,6 +19,8 @@ enum realtime_type {
 	RT_SPEECH_STARTED, RT_SPEECH_STOPPED,
 	RT_HEARD_DELTA, RT_HEARD_DONE, RT_HEARD_FAILED,         /* what the caller said */
 	RT_TRUNCATED,
+	RT_ADDED_DONE,                  /* conversation.item.done */
+	RT_MCP_BEGUN, RT_MCP_OVER,
 	RT_RESPONSE_CREATED, RT_RESPONSE_DONE, RT_ITEM_ADDED, RT_ITEM_DONE,
 	RT_AUDIO_DELTA, RT_AUDIO_DONE, RT_WORDS_DELTA, RT_WORDS_DONE,
 	RT_TYPES
@@ -37,7 +39,7 @@ struct realtime_msg {
 	struct span delta;              /* audio as base64, or words */
 	struct { struct span type, code, message, event_id; } error;
 	struct { struct span id, in, out, voice; int64_t in_rate, out_rate, silence_ms; } session;      /* formats by type; -1: not said */
-	struct { struct span type, role; } item;
+	struct { struct span type, role, status, name, call_id, arguments, server_label; } item;
 	struct { enum realtime_status status; struct span reason, purpose; unsigned calls; bool has_usage; int64_t usage[REALTIME_USAGE]; } response;
 	struct { int64_t input, output; double seconds; } heard;                                        /* usage of a transcription */
 };
@@ -78,5 +80,11 @@ void realtime_output(struct buf *out, struct span event_id, struct span item_id,
 void realtime_delete(struct buf *out, struct span event_id, struct span item_id);
 void realtime_create(struct buf *out, struct span event_id);
 void realtime_cancel(struct buf *out, struct span event_id, struct span response_id);
+
+/* realtime_tools.c */
+void realtime_tool_output(struct buf *out, struct span event_id, struct span call_id, struct span output);
+void realtime_system_text(struct buf *out, struct span event_id, struct span text);
+void realtime_filler(struct buf *out, struct span event_id, struct span words);        /* out of band: it may be spoken beside a running conversation */
+void realtime_approval(struct buf *out, struct span event_id, struct span request_id, bool approve);
 
 #endif

@@ -14,16 +14,18 @@
 #define MODELS  (BIT(EV_MODEL_OPEN) | BIT(EV_MODEL_MESSAGE) | BIT(EV_MODEL_CLOSED) | BIT(EV_MODEL_WRITABLE))
 #define CALLERS (BIT(EV_CALLER_START) | BIT(EV_CALLER_MESSAGE) | BIT(EV_CALLER_CLOSED) | BIT(EV_CALLER_WRITABLE))
 #define ENDS    (BIT(EV_STATUS_FINAL) | BIT(EV_HANGUP) | BIT(EV_SHUTDOWN))
+#define TOOLS   (BIT(EV_TOOL) | BIT(EV_RETURNED) | BIT(EV_MACHINE))
 #define ALWAYS  (BIT(EV_TICK) | BIT(EV_ANNOUNCED) | BIT(EV_STREAM_ERROR) | BIT(EV_DRAIN))
 
 #define LOAD_MS  10000                  /* the store thread may be replaced meanwhile */
 #define WAIT_MS  130000                 /* a ticket lives 120 s, then its stream has 10 s to start */
 #define LOST_MS  30000
+#define AWAY_MS  75000                  /* longer than a <Dial> rings: who is not back by then is talking to somebody */
 #define SAVE_MS  5000                   /* an outcome that cannot be stored does not keep the line open */
 #define CLOSE_MS 5000
 
 typedef void handler(struct session *s, enum session_ev ev, struct span data);
-static handler load_on, wait_on, talk_on, lost_on, save_on, close_on, gone_on;
+static handler load_on, wait_on, talk_on, away_on, lost_on, save_on, close_on, gone_on;
 
 static const struct state {
 	const char *name;
@@ -33,8 +35,9 @@ static const struct state {
 } states[] = {
 	[SS_LOAD]  = { "load",  BIT(EV_RECORD) | BIT(EV_NO_RECORD) | CALLERS | ENDS | ALWAYS, BIT(SS_WAIT) | BIT(SS_TALK) | BIT(SS_SAVE) | BIT(SS_CLOSE), LOAD_MS, load_on },
 	[SS_WAIT]  = { "wait",  BIT(EV_CALLER_START) | MODELS | ENDS | ALWAYS, BIT(SS_WAIT) | BIT(SS_TALK) | BIT(SS_SAVE) | BIT(SS_CLOSE), WAIT_MS, wait_on },
-	[SS_TALK]  = { "talk",  CALLERS | MODELS | ENDS | ALWAYS, BIT(SS_LOST) | BIT(SS_SAVE), 0, talk_on },
-	[SS_LOST]  = { "lost",  BIT(EV_CALLER_START) | BIT(EV_CALLER_CLOSED) | MODELS | ENDS | ALWAYS, BIT(SS_LOST) | BIT(SS_TALK) | BIT(SS_SAVE), LOST_MS, lost_on },
+	[SS_TALK]  = { "talk",  CALLERS | MODELS | TOOLS | ENDS | ALWAYS, BIT(SS_AWAY) | BIT(SS_LOST) | BIT(SS_SAVE), 0, talk_on },
+	[SS_AWAY]  = { "away",  BIT(EV_CALLER_START) | BIT(EV_CALLER_CLOSED) | BIT(EV_OUTCOME_SAVED) | MODELS | TOOLS | ENDS | ALWAYS, BIT(SS_AWAY) | BIT(SS_TALK) | BIT(SS_SAVE), AWAY_MS, away_on },
+	[SS_LOST]  = { "lost",  BIT(EV_CALLER_START) | BIT(EV_CALLER_CLOSED) | MODELS | BIT(EV_TOOL) | ENDS | ALWAYS, BIT(SS_LOST) | BIT(SS_TALK) | BIT(SS_SAVE), LOST_MS, lost_on },
 	[SS_SAVE]  = { "save",  BIT(EV_OUTCOME_SAVED) | BIT(EV_CALLER_CLOSED) | BIT(EV_MODEL_CLOSED) | BIT(EV_TICK), BIT(SS_CLOSE), SAVE_MS, save_on },
 	[SS_CLOSE] = { "close", BIT(EV_CALLER_CLOSED) | BIT(EV_MODEL_CLOSED) | BIT(EV_TICK), BIT(SS_CLOSE) | BIT(SS_GONE), CLOSE_MS, close_on },
 	[SS_GONE]  = { "gone",  0, 0, 0, gone_on },
@@ -47,6 +50,7 @@ static const char *const ev_names[] = {
 	[EV_CALLER_START] = "caller_start", [EV_CALLER_MESSAGE] = "caller_message", [EV_CALLER_CLOSED] = "caller_closed",
 	[EV_CALLER_WRITABLE] = "caller_writable", [EV_MODEL_OPEN] = "model_open", [EV_MODEL_MESSAGE] = "model_message",
 	[EV_MODEL_CLOSED] = "model_closed", [EV_MODEL_WRITABLE] = "model_writable", [EV_TICK] = "tick",
+	[EV_TOOL] = "tool", [EV_RETURNED] = "returned", [EV_MACHINE] = "machine",
 };
 _Static_assert(sizeof ev_names / sizeof *ev_names == EV_COUNT, "a name per event");
 
@@ -83,6 +87,7 @@ static void record_came(struct session *s)
 	uplink_format(&s->uplink, set->in, set->uplink_frames);
 	greeting_begin(s);
 	upstream_init(&s->up, set->upstreams_n);
+	tooling_setup(s);
 	s->unused_ms = s->active_ms = session_now(s);
 	session_note(s, s->again ? "call.announced_again" : "call.announced", SPAN_NONE, SPAN_NONE, SPAN_NONE, NULL);
 	if (s->early_end) {
@@ -184,6 +189,8 @@ static void talk_tick(struct session *s)
 		model_tick(s);
 		if (s->state == SS_TALK)
 			caller_tick(s);
+		if (s->state == SS_TALK)
+			tooling_tick(s);
 	}
 }
 
@@ -205,8 +212,39 @@ static void talk_on(struct session *s, enum session_ev ev, struct span data)
 	case EV_HANGUP:
 	case EV_SHUTDOWN:        session_asked_to_end(s, ev, data); break;
 	case EV_TICK:            talk_tick(s); break;
+	case EV_TOOL:            tooling_result(s, data); break;
+	case EV_MACHINE:         tooling_machine(s, data); break;
+	case EV_RETURNED:        break;
 	case EV_ANNOUNCED:
 	case EV_DRAIN:           break;        /* a running call finishes */
+	default:                 model_event(s, ev, data); break;
+	}
+}
+
+static void away_on(struct session *s, enum session_ev ev, struct span data)
+{
+	switch (ev) {
+	case EV_CALLER_START:
+		session_become(s, SS_TALK);
+		caller_start(s, data);
+		break;
+	case EV_CALLER_CLOSED:   s->caller_open = false; break;
+	case EV_ANNOUNCED:       away_comes_back(s); break;
+	case EV_RETURNED:        away_returned(s, data); break;
+	case EV_TOOL:            tooling_result(s, data); break;
+	case EV_STATUS_FINAL:
+	case EV_HANGUP:
+	case EV_SHUTDOWN:
+	case EV_DRAIN:           away_asked(s, ev, data); break;
+	case EV_OUTCOME_SAVED:   away_saved(s); break;
+	case EV_TICK:
+		if (time_is_over(s))
+			away_over(s);
+		else
+			away_tick(s);
+		break;
+	case EV_STREAM_ERROR:
+	case EV_MACHINE:         break;
 	default:                 model_event(s, ev, data); break;
 	}
 }
@@ -234,6 +272,7 @@ static void lost_on(struct session *s, enum session_ev ev, struct span data)
 			model_tick(s);
 		break;
 	case EV_STREAM_ERROR:    break;
+	case EV_TOOL:            tooling_result(s, data); break;
 	default:                 model_event(s, ev, data); break;
 	}
 }
@@ -364,6 +403,7 @@ enum err session_new(struct session **out, const struct session_ops *ops, void *
 	s->script.history = &s->history;
 	history_init(&s->history);
 	attach_init(&s->attach);
+	tooling_init(s);
 	playback_init(&s->play, &s->play_out, s->ops.pool, AUDIO_PCMU, 0);
 	uplink_init(&s->uplink, &s->uplink_out, s->ops.pool);
 	s->until_ms = session_now(s) + states[SS_LOAD].limit_ms;
@@ -383,6 +423,7 @@ void session_free(struct session *s)
 	stream_parser_fini(&s->sp);
 	realtime_parser_fini(&s->rp);
 	buf_fini(&s->notes);
+	tooling_fini(s);
 	setup_free(s->setup);
 	free(s);
 }

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "media-relay/setup.h"
+#include "store/tool.h"
 #include "store/turn.h"
 
 struct session;
@@ -56,6 +57,10 @@ enum session_ev {                     /* data of each in brackets */
 	EV_MODEL_CLOSED,              /* [reason: "3000 invalid_request_error.invalid_api_key", "1006", "http 401" for a refused upgrade, else the text of
 	                               * DNS, TCP or TLS] also when a dial failed. Once per leg, and never for a leg that a later dial has replaced */
 	EV_MODEL_WRITABLE,
+	/* tools and handing over */
+	EV_TOOL,                      /* what ops->http asked for has come back [a struct tools_result] */
+	EV_RETURNED,                  /* `continue`: the <Dial> of a transfer is over [DialCallStatus] */
+	EV_MACHINE,                   /* who answered an outbound call [AnsweredBy] */
 	/* time */
 	EV_TICK,                      /* every 20 ms */
 	EV_COUNT
@@ -64,10 +69,11 @@ enum session_ev {                     /* data of each in brackets */
 struct session_counters {             /* the worker's, relaxed atomics inside metrics.c; the session only adds */
 	void (*count)(void *ctx, int metric, uint64_t n);
 	void (*observe)(void *ctx, int metric, uint64_t us);
+	void (*tool)(void *ctx, const char *name, uint64_t us);      /* offhook_tool_seconds */
 };
 
 struct call_changes {                 /* what the store thread writes into the call record; a member left at its NULL value is not changed */
-	const char *status, *end_reason, *error, *resume, *stream_sid;
+	const char *status, *end_reason, *error, *resume, *stream_sid, *handover;
 	int64_t connected_at, ended_at, turns, barge_ins, reconnects, latency_p50_ms, latency_p95_ms;
 	int64_t turn_seq, event_seq;
 	int greeted;                  /* -1 = unchanged */
@@ -84,6 +90,7 @@ struct session_ops {
 	void (*save_call)(void *ctx, const struct call_changes *c, bool outcome);         /* outcome: durable, then EV_OUTCOME_SAVED */
 	void (*save_turn)(void *ctx, const struct turn *u);                               /* copies */
 	void (*save_event)(void *ctx, const struct event *e);                             /* copies */
+	void (*http)(void *ctx, const struct setup *setup, const struct tool *t, uint64_t ticket, struct span arguments);      /* copies; -> EV_TOOL, or nothing */
 	/* legs */
 	void (*dial)(void *ctx, const struct upstream *u);                                /* -> EV_MODEL_OPEN | EV_MODEL_CLOSED; a model leg that is still
 	                                                                                   * there is cut off first and says nothing more */
@@ -105,7 +112,7 @@ void session_event(struct session *s, enum session_ev ev, struct span data);    
 /* For control's `continue`, health and `status`. Static texts. */
 struct session_view {
 	const char *state;            /* name of the row of the state table */
-	const char *resume;           /* "hangup" | "resume" | "fallback" | "live" */
+	const char *resume;           /* "hangup" | "resume" | "fallback" | "transfer" | "digits" | "live" */
 	enum end_reason end;
 	bool stream_on, ever_streamed;
 	struct span call_sid, stream_sid;

@@ -3,17 +3,19 @@
 #define OFFHOOK_SESSION_IMPL_H
 
 #include "media-relay/attach.h"
+#include "media-relay/ending.h"
 #include "media-relay/keypad.h"
 #include "media-relay/metric_list.h"
 #include "media-relay/playback.h"
 #include "media-relay/session.h"
 #include "media-relay/stream.h"
+#include "media-relay/tools.h"
 #include "media-relay/transcript.h"
 #include "media-relay/turn_taking.h"
 #include "media-relay/uplink.h"
 #include "media-relay/upstream.h"
 
-enum session_state { SS_LOAD, SS_WAIT, SS_TALK, SS_LOST, SS_SAVE, SS_CLOSE, SS_GONE, SS_COUNT };
+enum session_state { SS_LOAD, SS_WAIT, SS_TALK, SS_AWAY, SS_LOST, SS_SAVE, SS_CLOSE, SS_GONE, SS_COUNT };
 
 enum greeting { GREETING_DUE, GREETING_ASKED, GREETING_BEGUN, GREETING_OVER };       /* begun: the caller may have heard some of it */
 
@@ -25,6 +27,31 @@ enum greeting { GREETING_DUE, GREETING_ASKED, GREETING_BEGUN, GREETING_OVER };  
 /* A truncation under way: refused, it is repeated at what the server says it has. */
 struct truncation { char id[16], item[TURN_ID]; int64_t content_index; };
 #define TRUNCATIONS 4
+
+#define MCP_RUNNING 8
+
+/* What session_tools.c keeps. */
+struct session_tools {
+	struct tools_out out;
+	struct tools tools;
+	struct ending ending;
+	struct buf handover;               /* JSON, of a transfer or of keys to press */
+	bool mailbox;                      /* no person: its greeting does not call the end off */
+	bool come_back;                    /* a transfer that fails returns to us */
+	bool away_saved;                   /* what `continue` is to do is on disk */
+	int64_t away_ms;                   /* since when the stream is closed on purpose */
+	struct buf told;                   /* system text that waits for a model, and for somebody to hear the answer */
+	bool answer_later;                 /* an answer is due when the stream is back */
+	bool after_speech;                 /* ... when the caller has finished speaking */
+	int64_t after_speech_ms;
+	/* the filler: an answer beside the conversation */
+	int64_t filler_ms;                 /* when it was asked for; 0: there is none under way */
+	bool filler_unwanted;              /* cancel it as soon as it has a name */
+	bool filler_spoke;
+	char filler[TURN_ID], filler_item[TURN_ID];
+	struct keypad_window keys;
+	char mcp[MCP_RUNNING][TURN_ID];    /* calls that the server runs */
+};
 
 struct session {
 	struct session_ops ops;
@@ -57,6 +84,7 @@ struct session {
 	struct uplink uplink;
 	struct turn_taking turn;
 	struct keypad keypad;
+	struct session_tools tool;
 	struct truncation truncations[TRUNCATIONS];
 	unsigned truncations_n;
 	struct buf notes;                  /* keypad texts that wait for a model */
@@ -95,6 +123,15 @@ void session_lost(struct session *s, struct span why);                          
 void session_close_caller(struct session *s);
 void session_gone_if_closed(struct session *s);
 
+/* session_away.c: the stream is closed on purpose */
+void session_away(struct session *s, const char *resume);                           /* "transfer", "digits", with s->tool.handover */
+void away_saved(struct session *s);
+void away_tick(struct session *s);
+void away_over(struct session *s);
+void away_comes_back(struct session *s);
+void away_returned(struct session *s, struct span status);
+void away_asked(struct session *s, enum session_ev ev, struct span data);
+
 /* session_caller.c */
 void caller_start(struct session *s, struct span stream_sid);
 void caller_message(struct session *s, struct span msg);
@@ -129,5 +166,28 @@ void attach_session_tick(struct session *s);                                    
 
 /* session_message.c: what it says */
 void model_message(struct session *s, struct span text);
+
+/* session_tools.c: tools, the last word, handing over, keys that are collected */
+void tooling_init(struct session *s);
+void tooling_fini(struct session *s);
+void tooling_setup(struct session *s);                                              /* the record came */
+void tooling_item(struct session *s, const struct realtime_msg *m);                 /* response.output_item.done */
+void tooling_added(struct session *s, const struct realtime_msg *m);                /* conversation.item.done */
+void tooling_mcp(struct session *s, const struct realtime_msg *m);
+bool tooling_created(struct session *s, const struct realtime_msg *m);              /* true: it was the filler */
+void tooling_audio(struct session *s, const struct realtime_msg *m);
+void tooling_response_over(struct session *s, const struct realtime_msg *m, bool spoke);
+bool tooling_holds(const struct session *s);                                        /* no other answer now: the filler is being made */
+bool tooling_is_filler(const struct session *s, struct span item);
+void tooling_caller_spoke(struct session *s);                                       /* speech or a key */
+bool tooling_key(struct session *s, char digit);                                    /* true: it belonged to a window */
+bool tooling_deaf(const struct session *s);
+void tooling_result(struct session *s, struct span data);
+void tooling_connection_lost(struct session *s);
+void tooling_flush(struct session *s);                                              /* a model or a stream is there (again) */
+void tooling_tell(struct session *s, struct span text);                             /* the model is told something, and answers */
+void tooling_transfer_failed(struct session *s, struct span status);
+void tooling_machine(struct session *s, struct span who);                           /* who answered an outbound call */
+void tooling_tick(struct session *s);                                               /* may end or hand over the call */
 
 #endif

@@ -113,6 +113,7 @@ static void on_speech(struct session *s, const struct realtime_msg *m)
 	attach_session_speech(s, m);
 	s->active_ms = session_now(s);
 	s->last_word_ms = -1;
+	tooling_caller_spoke(s);
 	caller_barge_in(s, false);
 	transcript_speech(&s->script, m->item_id);
 	session_note(s, "input_audio_buffer.speech_started", m->item_id, SPAN_NONE, SPAN_NONE, NULL);
@@ -158,6 +159,8 @@ static void on_response(struct session *s, const struct realtime_msg *m)
 	struct buf msg = BUF_INIT;
 	char id[16];
 
+	if (tooling_created(s, m))
+		return;
 	if (turn_created(&s->turn, m->response_id, session_now(s))) {
 		realtime_cancel(&msg, model_event_id(s, 'c', id), m->response_id);
 		model_send_buf(s, &msg);
@@ -193,6 +196,7 @@ static void on_audio(struct session *s, const struct realtime_msg *m)
 
 	turn_audio(&s->turn, m->response_id, session_now(s));
 	attach_answer(&s->attach, true);
+	tooling_audio(s, m);
 	e = playback_add(&s->play, m->response_id, m->item_id, m->content_index, m->delta);
 	if (e == ERR_OK && !span_is(m->item_id, s->answer_item))
 		first_audio_of(s, m);
@@ -240,6 +244,7 @@ static void on_response_done(struct session *s, const struct realtime_msg *m)
 	static const char *const words[] = {
 		[RS_NONE] = "unknown", [RS_COMPLETED] = "completed", [RS_CANCELLED] = "cancelled", [RS_INCOMPLETE] = "incomplete", [RS_FAILED] = "failed",
 	};
+	bool spoke = s->turn.spoke;
 
 	playback_response_done(&s->play, m->response_id);
 	transcript_response_over(&s->script, m->response_id);
@@ -250,10 +255,17 @@ static void on_response_done(struct session *s, const struct realtime_msg *m)
 	             words[m->response.status]);
 	session_save_numbers(s);
 	greeting_without_words(s, m);
+	tooling_response_over(s, m, spoke);
 	if (m->response.status == RS_FAILED && realtime_fault(m) == RF_HOPELESS)
 		model_lost(s, UE_HOPELESS, sayable(m));
 	caller_pump(s);
 	model_ask_next(s);
+}
+
+static void on_item_done(struct session *s, const struct realtime_msg *m)
+{
+	turn_sign(&s->turn, session_now(s));
+	tooling_item(s, m);
 }
 
 typedef void on_type(struct session *s, const struct realtime_msg *m);
@@ -263,7 +275,8 @@ static on_type *const handlers[RT_TYPES] = {
 	[RT_SPEECH_STARTED] = on_speech,       [RT_SPEECH_STOPPED] = on_speech_over,
 	[RT_HEARD_DELTA] = on_heard_delta,     [RT_HEARD_DONE] = on_heard,          [RT_HEARD_FAILED] = on_heard_failed,
 	[RT_RESPONSE_CREATED] = on_response,   [RT_RESPONSE_DONE] = on_response_done,
-	[RT_ITEM_ADDED] = on_sign,             [RT_ITEM_DONE] = on_sign,
+	[RT_ITEM_ADDED] = on_sign,             [RT_ITEM_DONE] = on_item_done,
+	[RT_ADDED_DONE] = tooling_added,       [RT_MCP_BEGUN] = tooling_mcp,        [RT_MCP_OVER] = tooling_mcp,
 	[RT_AUDIO_DELTA] = on_audio,           [RT_AUDIO_DONE] = on_audio_done,
 	[RT_WORDS_DELTA] = on_words_delta,     [RT_WORDS_DONE] = on_words,
 };

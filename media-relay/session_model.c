@@ -119,6 +119,7 @@ static void connection_over(struct session *s)
 	uplink_ready(&s->uplink, false);
 	playback_all_done(&s->play);
 	turn_connection_lost(&s->turn);
+	tooling_connection_lost(s);
 	s->answer_item[0] = '\0';
 	forget_unheard_greeting(s);
 	transcript_no_more_words(&s->script);
@@ -186,7 +187,7 @@ static void ask(struct session *s, enum turn_ask what)
 
 void model_ask_next(struct session *s)
 {
-	enum turn_ask what = upstream_ready(&s->up) ? turn_next(&s->turn, session_now(s)) : TURN_NOTHING;
+	enum turn_ask what = upstream_ready(&s->up) && !tooling_holds(s) ? turn_next(&s->turn, session_now(s)) : TURN_NOTHING;
 
 	if (what != TURN_NOTHING)
 		ask(s, what);
@@ -224,6 +225,7 @@ static void model_ready(struct session *s)
 	model_ask_next(s);
 	uplink_ready(&s->uplink, true);
 	caller_keys_flush(s);
+	tooling_flush(s);
 }
 
 /* --- events --- */

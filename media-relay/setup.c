@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/form.h"
+#include "base/json.h"
 #include "media-relay/history.h"
 #include "media-relay/setup.h"
 #include "store/account.h"
@@ -17,6 +18,7 @@ struct source {                          /* what is read, and what the messages 
 	struct call call;
 	struct agent agent;
 	struct account account, fallback;        /* fallback: the default account */
+	struct tool_set tools;
 	bool has_call, has_agent, has_account, has_fallback;
 	struct buf instructions, greeting, key, token;
 	struct buf *why;
@@ -46,6 +48,13 @@ void setup_free(struct setup *s)
 	if (s->twilio_auth_token)
 		explicit_bzero(s->twilio_auth_token, strlen(s->twilio_auth_token));
 	free(s->twilio_auth_token);
+	tool_set_fini(&s->tools);
+	free(s->caller_number);
+	free(s->called_number);
+	free(s->targets);
+	free(s->timezone);
+	free(s->voicemail);
+	free(s->note);
 	free(s->account_sid);
 	free(s->agent_name);
 	free(s->voice);
@@ -187,7 +196,8 @@ static enum err messages(const struct source *s, struct upstream *u, const struc
 {
 	struct session_config c = { .agent = &s->agent, .dialect = u->dialect, .instructions = buf_span(&s->instructions),
 				    .greeting = s->call.greeted ? SPAN_NONE : buf_span(&s->greeting),          /* nothing is left to protect */
-				    .model = span_z(u->model), .transcription_model = span_z(p->transcription) };
+				    .model = span_z(u->model), .transcription_model = span_z(p->transcription),
+				    .tools = span_z(s->tools.list) };
 	struct buf update = BUF_INIT, greeted = BUF_INIT, go_on = BUF_INIT;
 	enum err e = session_config_update(&update, &c);
 
@@ -302,6 +312,33 @@ static void rules(const struct source *s, struct setup *out)
 	out->started_at = s->call.started_at;
 }
 
+/* A transfer has failed while no relay had the call. */
+static void note_of(const struct source *s, struct setup *out)
+{
+	struct json_object *o = NULL;
+	struct span why = SPAN_NONE;
+
+	if (s->call.handover && json_read(&o, span_z(s->call.handover)) == ERR_OK)
+		why = json_get_span(o, "failed");
+	if (why.p)
+		out->note = span_dup(why);
+	json_object_put(o);
+}
+
+static void tools_give(struct source *s, struct setup *out)
+{
+	free(s->tools.list);
+	s->tools.list = NULL;
+	out->tools = s->tools;
+	s->tools = (struct tool_set){ .list = NULL };
+	out->caller_number = dup_z(s->call.caller_number);
+	out->called_number = dup_z(s->call.called_number);
+	out->targets = dup_z(s->agent.transfer_targets);
+	out->timezone = dup_z(s->agent.timezone);
+	out->voicemail = dup_z(s->agent.voicemail);
+	note_of(s, out);
+}
+
 /* The record may be a little behind what was appended before a crash. */
 static enum err sequences(struct source *s, struct span session_id, struct setup *out)
 {
@@ -405,6 +442,7 @@ static void source_fini(struct source *s)
 	buf_fini(&s->token);
 	buf_fini(&s->instructions);
 	buf_fini(&s->greeting);
+	tool_set_fini(&s->tools);
 }
 
 enum err setup_load(struct setup **out, struct txn *t, const struct settings *cf, struct span session_id, struct buf *why)
@@ -415,6 +453,7 @@ enum err setup_load(struct setup **out, struct txn *t, const struct settings *cf
 
 	e = e ? e : find_key(&s);
 	e = e ? e : find_texts(&s);
+	e = e ? e : tool_set_load(&s.tools, t, &s.agent, true);
 	e = e ? e : upstreams_make(&s, made);
 	e = e ? e : greeting_make(&s, made);
 	e = e ? e : sequences(&s, session_id, made);
@@ -424,6 +463,7 @@ enum err setup_load(struct setup **out, struct txn *t, const struct settings *cf
 	e = e ? e : past(&s, session_id, made);
 	if (!e) {
 		totals(&s.call, made);
+		tools_give(&s, made);
 		*out = made;
 		made = NULL;
 	}

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "openai/session_config.h"       /* enum audio_format, enum dialect */
+#include "openai/tool_list.h"
 #include "settings.h"
 #include "store/store.h"
 #include "store/turn.h"
@@ -28,7 +29,7 @@ struct upstream {                     /* where a model is, and what to send it f
 struct setup {
 	char session_id[37], call_sid[35];
 	char *account_sid;            /* as the webhook saw it: start.accountSid must be this */
-	char *agent_name;
+	char *agent_name, *caller_number, *called_number;
 	struct upstream upstreams[UPSTREAMS_MAX];
 	unsigned upstreams_n;
 	enum audio_format in, out;    /* of the model's side */
@@ -49,6 +50,10 @@ struct setup {
 	/* What the record holds already (null counts as 0): totals go on from here when a call comes back. */
 	int64_t turns, barge_ins, reconnects, usage[7];
 	double cost;
+	struct tool_set tools;        /* list is in session_update already, and gone */
+	char *targets, *timezone;     /* transfer_targets of the agent (JSON); its time zone. NULL: none, the host's */
+	char *voicemail;              /* what a mailbox is told; NULL: it is hung up on */
+	char *note;                   /* what the agent is to be told when the caller is back: NULL, or why a transfer failed */
 	char *twilio_auth_token;      /* of the call's account, NULL when it has none: for the signature of the upgrade; the worker takes it */
 };
 

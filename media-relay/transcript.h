@@ -68,6 +68,12 @@ void transcript_unheard(struct transcript *t, struct span item);                
 void transcript_forget_answers(struct transcript *t);                                  /* what nobody has heard, and nobody will */
 void transcript_finish(struct transcript *t);                                          /* what is open is saved as it is */
 
+/* Others. A tool call is saved when it begins (result SPAN_NONE, ms 0) and again under its number when it is over; arguments and result are JSON or text. */
+struct transcript_tool { struct span name, item, response, arguments, result; int64_t seq, started_at, ms; };
+int64_t transcript_next(struct transcript *t);                                         /* a number of its own */
+void transcript_tool(struct transcript *t, const struct transcript_tool *c);
+void transcript_system(struct transcript *t, struct span text);                        /* what the agent was told */
+
 /* Numbers. */
 void transcript_usage(struct transcript *t, struct span model, const int64_t usage[REALTIME_USAGE]);
 void transcript_transcription(struct transcript *t, struct span model, int64_t input, int64_t output, double seconds);

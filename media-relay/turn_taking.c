@@ -32,6 +32,14 @@ void turn_want(struct turn_taking *t, enum turn_ask what, int64_t not_before_ms)
 	t->own_idea = false;
 }
 
+void turn_want_unless_own(struct turn_taking *t, int64_t not_before_ms)
+{
+	if (t->wanted != TURN_NOTHING && !t->own_idea)
+		return;                  /* one of ours is due anyway */
+	turn_want(t, TURN_ANSWER, not_before_ms);
+	t->own_idea = true;
+}
+
 enum turn_ask turn_next(struct turn_taking *t, int64_t now_ms)
 {
 	if (t->wanted == TURN_NOTHING || t->asked != TURN_NOTHING || t->active[0] || now_ms < t->not_before_ms)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "media-relay/tools.h"
 #include "media-relay/worker_io.h"
 
 #define CHUNKS_KEPT 4096
@@ -43,6 +44,16 @@ static void on_resolved(struct worker *w, struct resolver_answer *a)
 	if (l)
 		model_resolved(l, a);
 	free(a);
+}
+
+static void on_http(struct worker *w, struct http_answer *a)
+{
+	struct line *line = line_find(w, a->id);
+	struct tools_result r = { .ticket = a->ticket, .error = a->error, .status = a->status, .body = buf_span(&a->body), .cut = a->cut };
+
+	if (line && line->tag == a->tag)
+		line_event(line, EV_TOOL, span_of(&r, sizeof r));
+	http_answer_free(a);
 }
 
 static void on_drain(struct worker *w)
@@ -121,6 +132,9 @@ static void post_handle(struct worker *w, struct post *p)
 		break;
 	case P_RESOLVED:
 		on_resolved(w, p->ptr);
+		break;
+	case P_HTTP:
+		on_http(w, p->ptr);
 		break;
 	}
 }

@@ -33,12 +33,12 @@
 #define LINE_SLOTS      1024
 
 /* --- from other threads --- */
-enum post_kind { P_SOCKET, P_CONTROL, P_DRAIN, P_SHUTDOWN, P_END, P_STOP, P_TRUST, P_STORE, P_RESOLVED };
+enum post_kind { P_SOCKET, P_CONTROL, P_DRAIN, P_SHUTDOWN, P_END, P_STOP, P_TRUST, P_STORE, P_RESOLVED, P_HTTP };
 
 struct post {
 	enum post_kind kind;
 	int fd;
-	void *ptr;                       /* store_answer, resolver_answer, SSL_CTX, or the text of a control request */
+	void *ptr;                       /* store_answer, resolver_answer, http_answer, SSL_CTX, or the text of a control request */
 	struct post *next;
 };
 
@@ -137,6 +137,7 @@ struct worker {
 void worker_post(struct worker *w, struct post *p);                  /* any thread; takes p */
 struct post *post_new(enum post_kind kind, int fd, void *ptr);       /* NULL: out of memory */
 void worker_store_answer(void *worker, struct store_answer *a);      /* store_deliver */
+void worker_http_answer(void *worker, struct http_answer *a);        /* http_deliver */
 void worker_resolved(void *worker, struct resolver_answer *a);       /* resolver_deliver */
 struct post *posts_take(struct worker *w);
 void post_drop(struct post *p);                                      /* nobody will handle it any more */

@@ -103,6 +103,12 @@ void worker_store_answer(void *worker, struct store_answer *a)
 		store_answer_free(a);
 }
 
+void worker_http_answer(void *worker, struct http_answer *a)
+{
+	if (!post_to(worker, P_HTTP, -1, a))
+		http_answer_free(a);
+}
+
 void worker_resolved(void *worker, struct resolver_answer *a)
 {
 	if (!post_to(worker, P_RESOLVED, -1, a))
@@ -114,6 +120,8 @@ void post_drop(struct post *p)
 {
 	if (p->kind == P_STORE)
 		store_answer_free(p->ptr);
+	else if (p->kind == P_HTTP)
+		http_answer_free(p->ptr);
 	else if (p->kind == P_TRUST)
 		SSL_CTX_free(p->ptr);
 	else

@@ -63,6 +63,7 @@ static const struct field agent_fields[] = {
 	F(version,                    FK_PLAIN, FF_READONLY, 0, 0,       "1",    NULL, "counts changes; every version is kept"),
 	F(max_day_cost,               FK_PLAIN, 0,           0, 1000000, NULL,   NULL, "US dollars all its calls of a day (UTC) may cost; none: no limit"),
 	F(post_call_secret,           FK_PLAIN, FF_SECRET,   0, 500,     NULL,   NULL, "signs what is sent to post_call_url; none: unsigned"),
+	F(voicemail,                  FK_PLAIN, 0,           0, 2000,    NULL,   NULL, "said when a mailbox answers an outbound call; empty: hang up"),
 };
 
 const struct record_type agent_type = {

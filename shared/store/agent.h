@@ -39,6 +39,7 @@ struct agent {
 	int64_t created_at, updated_at, version;
 	double max_day_cost;
 	char *post_call_secret;                            /* sealed */
+	char *voicemail;                                   /* said to a mailbox that answers an outbound call; NULL: it is hung up on */
 };
 
 extern const struct record_type agent_type;

@@ -53,6 +53,7 @@ static const struct field call_fields[] = {
 	COUNT(event_seq, "1",       "next free number"),
 	TEXT(relay,                 "instance that has the call"),
 	COUNT(twilio_seq, NULL,     "highest SequenceNumber of a status callback"),
+	TEXT(handover,              "what a transfer or keys to press need"),
 };
 
 const struct record_type call_type = {

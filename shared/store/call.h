@@ -25,11 +25,13 @@ struct call {
 	int64_t latency_p50_ms, latency_p95_ms;        /* shown as the object `latency_ms` */
 	char *recording;
 	/* Ours, not shown: */
-	char *resume;                                  /* what `continue` should do: "" | "hangup" | "transfer" | "resume" | "fallback" */
+	char *resume;                                  /* what `continue` should do: "" | "hangup" | "transfer" | "digits" | "resume" | "fallback" */
 	int64_t streams, resumes;                      /* streams that started; <Connect>s answered by `continue` after a broken stream */
 	bool greeted;                                  /* the greeting was heard, or is not to be repeated */
 	int64_t turn_seq, event_seq;                   /* next free numbers as last saved (the relay owns them while it has the call) */
 	char *relay;                                   /* instance that has the call: "host:pid:start" */
+	char *handover;                                /* JSON: what "transfer" or "digits" needs (number, name, summary, return; digits); after a transfer
+	                                                * that failed {"failed":WHY}, for the relay that takes the caller back */
 	int64_t twilio_seq;                            /* highest SequenceNumber of a status callback; FIELD_NULL_INT = none yet */
 };
 

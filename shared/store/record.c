@@ -344,7 +344,7 @@ enum err record_seal(struct store *s, const struct record_type *rt, void *rec)
 	return e;
 }
 
-static enum err open_text(struct store *s, const struct record_type *rt, const struct field *f, const void *rec, struct buf *plain)
+static enum err open_text(const struct seal_key *k, const struct record_type *rt, const struct field *f, const void *rec, struct buf *plain)
 {
 	struct span text = span_skip(span_z(*field_text(f, rec)), 1);
 	struct buf what = BUF_INIT, sealed = BUF_INIT;
@@ -357,13 +357,13 @@ static enum err open_text(struct store *s, const struct record_type *rt, const s
 	about(rt, f, rec, &what);
 	e = e ? e : what.err;
 	if (!e)
-		e = seal_open(store_key(s), span_of(room, n), buf_span(&what), plain);
+		e = seal_open(k, span_of(room, n), buf_span(&what), plain);
 	buf_fini(&what);
 	buf_fini(&sealed);
 	return e;
 }
 
-enum err record_secret_get(struct store *s, const struct record_type *rt, const char *field, const void *rec, struct buf *plain)
+enum err record_secret_open(const struct seal_key *k, const struct record_type *rt, const char *field, const void *rec, struct buf *plain)
 {
 	const struct field *f = field_find(rt->fields, rt->fields_n, span_z(field));
 	const char *z = f && (f->flags & FF_SECRET) ? *field_text(f, rec) : NULL;
@@ -371,8 +371,13 @@ enum err record_secret_get(struct store *s, const struct record_type *rt, const 
 	if (!z)
 		return ERR_NOTFOUND;
 	if (record_secret_sealed(z))
-		return open_text(s, rt, f, rec, plain);
+		return open_text(k, rt, f, rec, plain);
 	buf_reset(plain);
 	buf_addz(plain, z);
 	return plain->err;
+}
+
+enum err record_secret_get(struct store *s, const struct record_type *rt, const char *field, const void *rec, struct buf *plain)
+{
+	return record_secret_open(store_key(s), rt, field, rec, plain);
 }

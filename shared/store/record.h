@@ -41,5 +41,8 @@ bool record_secret_sealed(const char *text);
 enum err record_seal(struct store *s, const struct record_type *rt, void *rec);
 enum err record_secret_set(struct store *s, const struct record_type *rt, const struct field *f, void *rec, struct span plain);
 enum err record_secret_get(struct store *s, const struct record_type *rt, const char *field, const void *rec, struct buf *plain);   /* ERR_NOTFOUND: not set */
+/* The same without a store at hand: for a thread that only calls out. */
+struct seal_key;
+enum err record_secret_open(const struct seal_key *k, const struct record_type *rt, const char *field, const void *rec, struct buf *plain);
 
 #endif

@@ -28,13 +28,19 @@ const struct tool_builtin tool_builtins[] = {
 	  "{\"type\":\"object\",\"properties\":{\"reason\":{\"type\":\"string\",\"description\":\"Why the call ends, in a few words\"}},\"required\":[\"reason\"]}" },
 	{ "transfer_call", "Hand the caller over to a person. Say whom you connect to before you call this.",
 	  "{\"type\":\"object\",\"properties\":{\"target\":{\"type\":\"string\",\"description\":\"A name from the list of targets, or a number in E.164 form\"},"
-	  "\"return_to_agent\":{\"type\":\"boolean\",\"description\":\"Take the caller back when nobody answers; true when left out\"}},\"required\":[\"target\"]}" },
+	  "\"return_to_agent\":{\"type\":\"boolean\",\"description\":\"Take the caller back when nobody answers; true when left out\"},"
+	  "\"summary\":{\"type\":\"string\",\"description\":\"Spoken to the person before the caller is put through: who calls and why\"}},"
+	  "\"required\":[\"target\"]}" },
 	{ "send_digits", "Press keys on the phone, for a menu or an extension.",
 	  "{\"type\":\"object\",\"properties\":{\"digits\":{\"type\":\"string\",\"description\":\"0-9, * and #; w waits half a second\"}},\"required\":[\"digits\"]}" },
 	{ "get_current_time", "The date and time now, where the agent is.", NO_ARGUMENTS },
 	{ "take_message", "Store a message that the caller leaves. Read it back to the caller first.",
 	  "{\"type\":\"object\",\"properties\":{\"message\":{\"type\":\"string\"},\"name\":{\"type\":\"string\",\"description\":\"Who called\"},"
 	  "\"number\":{\"type\":\"string\",\"description\":\"Where to call back\"}},\"required\":[\"message\"]}" },
+	{ "collect_digits", "Wait for keys that the caller presses, ended by # or a pause. Ask for them first. Use secret for card numbers and PINs: you will not see them.",
+	  "{\"type\":\"object\",\"properties\":{\"max_digits\":{\"type\":\"integer\",\"description\":\"1 to 32; as many are enough\"},"
+	  "\"secret\":{\"type\":\"boolean\",\"description\":\"Keep the digits, and all sound meanwhile, from the conversation\"},"
+	  "\"deliver_to\":{\"type\":\"string\",\"description\":\"Name of the tool that is given the digits; needed with secret\"}}}" },
 };
 const size_t tool_builtins_n = sizeof tool_builtins / sizeof *tool_builtins;
 

@@ -1,4 +1,4 @@
-/* tool - an HTTP function the model may call. Key: name. The five built-in ones are rows of tool_builtins, not records. */
+/* tool - an HTTP function the model may call. Key: name. The built-in ones are rows of tool_builtins, not records. */
 #ifndef OFFHOOK_TOOL_H
 #define OFFHOOK_TOOL_H
 

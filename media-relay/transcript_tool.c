@@ -1,0 +1,68 @@
+/* transcript_tool - turns that nobody speaks: tool calls, and what the agent was told. */
+#include "base/json.h"
+#include "media-relay/transcript.h"
+
+int64_t transcript_next(struct transcript *t)
+{
+	return t->turn_seq++;
+}
+
+/* JSON stays JSON; anything else is a text. */
+static struct json_object *value_of(struct jbuild *b, struct span s)
+{
+	struct json_object *o = NULL;
+
+	if (!s.p)
+		return NULL;
+	return json_read(&o, s) == ERR_OK && o ? o : json_str(b, s);
+}
+
+static enum err tool_json(const struct transcript_tool *c, struct buf *out)
+{
+	struct jbuild b = { 0 };
+	struct json_object *o = json_obj(&b);
+
+	json_set(&b, o, "name", json_str(&b, c->name));
+	json_set(&b, o, "arguments", value_of(&b, c->arguments));
+	json_set(&b, o, "result", value_of(&b, c->result));
+	json_set(&b, o, "duration_ms", c->result.p ? json_int(&b, c->ms) : NULL);
+	if (!b.err)
+		b.err = json_write(out, o);
+	json_object_put(o);
+	return b.err;
+}
+
+void transcript_tool(struct transcript *t, const struct transcript_tool *c)
+{
+	struct buf tool = BUF_INIT, item = BUF_INIT, response = BUF_INIT;
+	struct turn u = {
+		.seq = c->seq, .role = (char *)(uintptr_t)"tool", .started_at = c->started_at,
+		.completed_at = c->result.p ? t->ops->wall_ms(t->ctx) : FIELD_NULL_INT, .heard_ms = FIELD_NULL_INT, .latency_ms = FIELD_NULL_INT,
+	};
+
+	buf_add(&item, c->item);
+	buf_add(&response, c->response);
+	u.item_id = (char *)(uintptr_t)buf_z(&item);
+	u.response_id = (char *)(uintptr_t)buf_z(&response);
+	if (t->keep_turns && tool_json(c, &tool) == ERR_OK) {
+		u.tool = (char *)(uintptr_t)buf_z(&tool);
+		t->ops->save_turn(t->ctx, &u);
+	}
+	buf_fini(&tool);
+	buf_fini(&item);
+	buf_fini(&response);
+}
+
+void transcript_system(struct transcript *t, struct span text)
+{
+	struct buf words = BUF_INIT;
+	int64_t now = t->ops->wall_ms(t->ctx);
+	struct turn u = { .seq = transcript_next(t), .role = (char *)(uintptr_t)"system", .started_at = now, .completed_at = now,
+			  .heard_ms = FIELD_NULL_INT, .latency_ms = FIELD_NULL_INT };
+
+	buf_add(&words, text);
+	u.text = (char *)(uintptr_t)buf_z(&words);
+	if (t->keep_turns && !words.err)
+		t->ops->save_turn(t->ctx, &u);
+	buf_fini(&words);
+}
