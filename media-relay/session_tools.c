@@ -458,7 +458,7 @@ static void after_speech(struct session *s)
 static bool model_is_busy(const struct session *s)
 {
 	return s->turn.active[0] || s->turn.asked != TURN_NOTHING || s->turn.wanted != TURN_NOTHING || s->tool.filler_ms ||
-	       s->tool.after_speech || s->tool.answer_later;
+	       s->tool.after_speech || (s->tool.answer_later && s->tool.ending.kind != ENDING_DIGITS);      /* keys come before that answer */
 }
 
 static void act(struct session *s)

@@ -32,6 +32,14 @@ static enum err tool_json(const struct transcript_tool *c, struct buf *out)
 	return b.err;
 }
 
+static void keep(struct transcript *t, const struct turn *u)
+{
+	if (t->history)
+		history_turn(t->history, u);
+	if (t->keep_turns)
+		t->ops->save_turn(t->ctx, u);
+}
+
 void transcript_tool(struct transcript *t, const struct transcript_tool *c)
 {
 	struct buf tool = BUF_INIT, item = BUF_INIT, response = BUF_INIT;
@@ -44,9 +52,9 @@ void transcript_tool(struct transcript *t, const struct transcript_tool *c)
 	buf_add(&response, c->response);
 	u.item_id = (char *)(uintptr_t)buf_z(&item);
 	u.response_id = (char *)(uintptr_t)buf_z(&response);
-	if (t->keep_turns && tool_json(c, &tool) == ERR_OK) {
+	if (tool_json(c, &tool) == ERR_OK) {
 		u.tool = (char *)(uintptr_t)buf_z(&tool);
-		t->ops->save_turn(t->ctx, &u);
+		keep(t, &u);
 	}
 	buf_fini(&tool);
 	buf_fini(&item);
@@ -62,7 +70,7 @@ void transcript_system(struct transcript *t, struct span text)
 
 	buf_add(&words, text);
 	u.text = (char *)(uintptr_t)buf_z(&words);
-	if (t->keep_turns && !words.err)
-		t->ops->save_turn(t->ctx, &u);
+	if (!words.err)
+		keep(t, &u);
 	buf_fini(&words);
 }

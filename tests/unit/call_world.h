@@ -36,6 +36,7 @@ struct world {
 	struct call_changes last, outcome;
 	unsigned outcomes, events, appends, medias;
 	char streams[64];
+	char handover[400];
 	size_t biggest_media;
 	/* the phone */
 	int64_t delay, play_end;             /* of what has arrived or is on its way */
@@ -71,6 +72,8 @@ static inline void w_save_call(void *ctx, const struct call_changes *c, bool out
 	if (c->streams_add)
 		span_copy(w->streams, sizeof w->streams, span_z(c->stream_sid));
 	w->last.stream_sid = NULL;
+	if (c->handover)
+		span_copy(w->handover, sizeof w->handover, span_z(c->handover));
 	if (outcome) {
 		w->outcome = *c;
 		w->outcomes++;
@@ -86,6 +89,10 @@ static inline void w_save_turn(void *ctx, const struct turn *u)
 {
 	struct world *w = ctx;
 
+	if (u->tool)
+		buf_addz(&w->log, u->completed_at == FIELD_NULL_INT ? "tool runs;" : "tool done;");
+	if (u->tool)
+		return;
 	buf_printf(&w->log, "turn %lld %s %s%s", (long long)u->seq, u->role, u->text ? u->text : "-", u->interrupted ? " /cut" : "");
 	if (u->interrupted)
 		buf_printf(&w->log, " %lld", (long long)u->heard_ms);
@@ -99,6 +106,12 @@ static inline void w_save_event(void *ctx, const struct event *e)
 	w->events++;
 	if (e->payload)
 		json_object_put(parsed(span_z(e->payload)));
+}
+
+static inline void w_http(void *ctx, const struct setup *setup, const struct tool *t, uint64_t ticket, struct span arguments)
+{
+	(void)setup;
+	buf_printf(&((struct world *)ctx)->log, "http %s %llu " SPAN_FMT ";", t->name, (unsigned long long)ticket, SPAN_ARG(arguments));
 }
 
 static inline void w_dial(void *ctx, const struct upstream *u) { buf_printf(&((struct world *)ctx)->log, "dial %s;", u->host); }
@@ -168,10 +181,23 @@ static inline void model_words(struct world *w, struct json_object *o)
 		buf_printf(&w->log, "truncate " SPAN_FMT " %lld;", SPAN_ARG(json_get_span(o, "item_id")), (long long)ms);
 	} else if (span_is(type, "response.create")) {
 		only_fields(o, " type event_id response ");
-		buf_addz(&w->log, !json_get(o, "response") ? "create;" : span_is(id, "greeting") ? "greet;" : "continue;");
+		if (span_is(json_get_span(json_path(o, "response.metadata"), "purpose"), "filler"))
+			buf_printf(&w->log, "filler %s;", strstr(json_object_get_string(json_path(o, "response.instructions")), "nothing else: "));
+		else
+			buf_addz(&w->log, !json_get(o, "response") ? "create;" : span_is(id, "greeting") ? "greet;" : "continue;");
 	} else if (span_is(type, "response.cancel")) {
 		only_fields(o, " type event_id response_id ");
 		buf_printf(&w->log, "cancel " SPAN_FMT ";", SPAN_ARG(json_get_span(o, "response_id")));
+	} else if (span_is(type, "conversation.item.create") && !json_get(json_get(o, "item"), "role") &&
+	           !json_get(json_get(o, "item"), "id")) {
+		struct json_object *it = json_get(o, "item");
+		bool approve = false;
+
+		only_fields(it, " type call_id output approval_request_id approve ");
+		if (json_get_bool(it, "approve", &approve))
+			buf_printf(&w->log, "approve " SPAN_FMT " %d;", SPAN_ARG(json_get_span(it, "approval_request_id")), approve);
+		else
+			buf_printf(&w->log, "output " SPAN_FMT " " SPAN_FMT ";", SPAN_ARG(json_get_span(it, "call_id")), SPAN_ARG(json_get_span(it, "output")));
 	} else if (span_is(type, "conversation.item.create")) {
 		model_item(w, o, json_get(o, "item"));
 	} else if (span_is(type, "conversation.item.delete")) {
@@ -523,7 +549,7 @@ static inline struct world *w_begin(struct setup *setup)
 	clock_set(1000000, 1790000000000);
 	w->ops = (struct session_ops){
 		.now_ms = w_now, .wall_ms = w_wall, .load = w_load, .save_call = w_save_call, .save_turn = w_save_turn, .save_event = w_save_event,
-		.dial = w_dial, .reserve = w_reserve, .commit = w_commit, .close = w_close, .pause = w_pause, .gone = w_gone,
+		.http = w_http, .dial = w_dial, .reserve = w_reserve, .commit = w_commit, .close = w_close, .pause = w_pause, .gone = w_gone,
 		.metrics = { w_count, w_observe },
 	};
 	assert_int_equal(session_new(&w->s, &w->ops, w, SPAN(SESSION), false), ERR_OK);

@@ -322,8 +322,8 @@ static void tools_come_in_the_models_form(void **state)
 	assert_int_equal(admin_get(w, "/api/tools/"), 200);
 	assert_int_equal(json_read(&o, buf_span(&w->a.body)), ERR_OK);
 	list = json_get(o, "tools");
-	assert_int_equal(json_object_array_length(list), 6);
-	last = json_object_array_get_idx(list, 5);
+	assert_int_equal(json_object_array_length(list), 7);
+	last = json_object_array_get_idx(list, 6);
 	assert_string_equal(json_object_to_json_string_ext(last, JSON_C_TO_STRING_PLAIN),
 			    "{\"type\":\"function\",\"name\":\"look_up\",\"description\":\"Looks up\",\"parameters\":{\"type\":\"object\","
 			    "\"properties\":{\"q\":{\"type\":\"string\"}}}}");
