@@ -284,7 +284,7 @@ static void a_transfer_that_fails_comes_back_to_an_agent_who_knows_it(void **st)
 	forget(w);
 	again(w);
 	w_run(w, 40);
-	assert_non_null(strstr(buf_z(&w->log), "text [The transfer failed: no-answer."));
+	assert_non_null(strstr(buf_z(&w->log), "system [The transfer failed: no-answer."));
 	assert_non_null(strstr(buf_z(&w->log), "create;"));
 	assert_null(strstr(buf_z(&w->log), "dial"));             /* the model was kept */
 	assert_null(strstr(buf_z(&w->log), "greet;"));
