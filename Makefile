@@ -21,7 +21,7 @@ PKGS      := json-c openssl libwebsockets libcmocka
 RUN_DEBS  := gcc make pkg-config libc6-dev libcrypt-dev libfcgi-dev libwebsockets-dev libwebsockets-evlib-ev libev-dev \
              libssl-dev libcurl4-openssl-dev libjson-c-dev libdb5.3-dev libspeexdsp-dev libsmartcols-dev \
              lighttpd lighttpd-mod-openssl openssl ca-certificates curl espeak-ng
-TEST_DEBS := $(RUN_DEBS) libcmocka-dev clang libclang-rt-14-dev valgrind procps iproute2
+TEST_DEBS := $(RUN_DEBS) libcmocka-dev clang libclang-rt-14-dev valgrind libc6-dbg procps iproute2
 LINT_DEBS := $(TEST_DEBS) clang-tidy cppcheck mandoc
 
 O    := $(B)/$(VARIANT)
@@ -141,7 +141,7 @@ fuzz:
 kill-test:
 	@sh .ci/install $(TEST_DEBS)
 	@$(MAKE) --no-print-directory -s -j$$(nproc) programs
-	@OFFHOOK_BIN=$(abspath $(B)) KILLS=$${KILLS:-200} exec bash tests/system/kill.test
+	@OFFHOOK_BIN=$(abspath $(B)) KILLS=$${KILLS:-200} LIMIT_MS=$${LIMIT_MS:-2000} exec bash tests/system/kill.test
 .PHONY: kill-test
 
 # The audio of 60 s calls, one, 50 and 200 of them, compared bit by bit; prints the figures.
