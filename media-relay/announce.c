@@ -38,16 +38,16 @@ static void known(int fd)
 
 /* --- those who wait for a record --- */
 
-void announce_answer(struct line *l, bool ok, const char *reason)
+void announce_answer(struct line *l, const char *refused)
 {
 	struct asker *next;
 
 	for (struct asker *a = l->askers; a; a = next) {
 		next = a->next;
-		if (ok)
-			announce_reply(a->fd, "{\"ok\":true}");
+		if (refused)
+			refuse(a->fd, refused);
 		else
-			refuse(a->fd, reason);
+			announce_reply(a->fd, "{\"ok\":true}");
 		free(a);
 	}
 	l->askers = NULL;
@@ -63,7 +63,7 @@ void announce_tick(struct line *l, int64_t now_ms)
 	names_enter(&n, l->id, l->call_sid);
 	log_warn("call.announce", "error=timeout");
 	names_leave(&n);
-	announce_answer(l, false, "database");
+	announce_answer(l, "database");
 	line_event(l, EV_DRAIN, SPAN_NONE);
 }
 
@@ -108,12 +108,12 @@ static void announce_new(struct asked *q)
 		refuse(q->fd, why);
 		return;
 	}
-	if (line_new(&q->line, q->w, q->id, q->r->again)) {
-		pool_leave(q->w->pool);
-		refuse(q->fd, "database");
+	if (line_new(&q->line, q->w, q->id, q->r->again) == ERR_OK && q->line) {
+		wait_for_record(q->line, q->fd);
 		return;
 	}
-	wait_for_record(q->line, q->fd);
+	pool_leave(q->w->pool);
+	refuse(q->fd, "database");
 }
 
 static void op_announce(struct asked *q)

@@ -292,7 +292,7 @@ void line_free(struct line *l)
 {
 	struct worker *w = l->w;
 
-	announce_answer(l, false, "database");
+	announce_answer(l, "database");
 	for (int i = 0; i < 2; i++) {
 		if (!l->leg[i])
 			continue;
@@ -329,7 +329,7 @@ static void setup_failed(struct line *l, const struct store_answer *a)
 	names_enter(&n, l->id, l->call_sid);
 	log_warn("call.no_record", "error=%s why=%s", err_name(a->err), log_q(span_z(a->why)));
 	names_leave(&n);
-	announce_answer(l, false, refusal(a->err));
+	announce_answer(l, refusal(a->err));
 	line_event(l, EV_NO_RECORD, span_z(a->why));
 }
 
@@ -352,7 +352,7 @@ void line_setup(struct line *l, struct store_answer *a)
 	l->auth_token = a->setup->twilio_auth_token;      /* the worker's: sessions check no signatures */
 	a->setup->twilio_auth_token = NULL;
 	session_take_setup(l->session, a->setup);
-	announce_answer(l, true, NULL);
+	announce_answer(l, NULL);
 	line_event(l, EV_RECORD, SPAN_NONE);
 }
 

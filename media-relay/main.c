@@ -130,7 +130,9 @@ static enum err workers_make(struct pool *p, unsigned n)
 	enum err e = ERR_OK;
 
 	p->workers = calloc(n, sizeof(struct worker *));
-	for (unsigned i = 0; p->workers && i < n && !e; i++) {
+	if (!p->workers)
+		return ERR_NOMEM;
+	for (unsigned i = 0; i < n && !e; i++) {
 		e = worker_new(&p->workers[i], p, i);
 		p->workers_n += e == ERR_OK;
 	}
@@ -138,7 +140,7 @@ static enum err workers_make(struct pool *p, unsigned n)
 		e = worker_start(p->workers[i]);
 	for (unsigned i = 0; i < p->workers_n && !e; i++)
 		e = worker_run(p->workers[i]);
-	return p->workers ? e : ERR_NOMEM;
+	return e;
 }
 
 static void workers_each(struct pool *p, void (*f)(struct worker *))

@@ -119,7 +119,7 @@ void pool_health(struct pool *p, struct buf *json)
 
 void pool_metrics(struct pool *p, struct buf *page)
 {
-	struct metrics **sets = calloc(p->workers_n + 1, sizeof *sets);
+	struct metrics **sets = calloc(p->workers_n + 1, sizeof(struct metrics *));
 	struct metrics_now now = { .calls_active = atomic_load(&p->active), .max_calls = pool_settings(p)->max_calls };
 	struct store_thread_view v;
 

@@ -23,6 +23,7 @@ struct batch {
 	struct store_thread *t;
 	struct job *jobs[BATCH_MAX];
 	size_t n;
+	struct job *load;               /* it goes alone */
 	bool durable;
 };
 
@@ -77,8 +78,10 @@ static void batch_take(struct store_thread *t, struct queue *q, size_t most, str
 			break;
 		b->jobs[b->n++] = j;
 		b->durable = b->durable || j->outcome;
-		if (j->kind == JOB_LOAD)
+		if (j->kind == JOB_LOAD) {
+			b->load = j;
 			break;
+		}
 	}
 	pthread_mutex_unlock(&t->lock);
 }
@@ -90,8 +93,8 @@ static enum err batch_run(struct store_thread *t, struct batch *b)
 
 	if (!t->store)
 		return ERR_RECOVER;
-	if (b->jobs[0]->kind == JOB_LOAD)
-		e = load_run(t, b->jobs[0]);
+	if (b->load)
+		e = load_run(t, b->load);
 	else
 		e = store_txn(t->store, b->durable ? DURABLE : EVENTUAL, batch_body, b);
 	if (t->metrics)
@@ -133,7 +136,7 @@ static bool give_up(struct batch *b, enum err e)
 {
 	struct job *j = b->jobs[0];
 
-	if ((j->kind != JOB_LOAD && j->kind != JOB_ADMIT) || clock_ms() - j->asked_ms < URGENT_MS)
+	if (!j || (j->kind != JOB_LOAD && j->kind != JOB_ADMIT) || clock_ms() - j->asked_ms < URGENT_MS)
 		return false;
 	j->err = e;
 	snprintf(j->why, sizeof j->why, "%s", err_text(e));
@@ -143,11 +146,8 @@ static bool give_up(struct batch *b, enum err e)
 /* A call that was loaded is ours: the next relay must not take it for an orphan. */
 static void claim(struct store_thread *t, const struct batch *b)
 {
-	struct job *j = b->jobs[0], *c;
+	struct job *c = b->load && !b->load->err ? job_new(JOB_CLAIM, b->load->id) : NULL;
 
-	if (j->kind != JOB_LOAD || j->err)
-		return;
-	c = job_new(JOB_CLAIM, j->id);
 	if (c)
 		queue_submit(t, c);
 }
@@ -170,7 +170,7 @@ static void serve(struct store_thread *t, struct queue *q, size_t most)
 	if (!e) {
 		t->said = ERR_OK;
 		t->retry_at = 0;
-		if (!b.durable && b.jobs[0]->kind != JOB_LOAD && !t->flush_at)
+		if (!b.durable && !b.load && !t->flush_at)
 			t->flush_at = clock_ms() + FLUSH_MS;
 	}
 	claim(t, &b);

@@ -62,7 +62,7 @@ static void on_drain(struct worker *w)
 
 	w->draining = true;
 	for (struct line *l = w->lines; l; l = l->next) {
-		announce_answer(l, false, "draining");
+		announce_answer(l, "draining");
 		session_view(l->session, &v);
 		if (!v.stream_on)
 			line_event(l, EV_DRAIN, SPAN_NONE);

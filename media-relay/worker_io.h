@@ -197,7 +197,7 @@ int64_t model_trust_stamp(const char *ca_file);                      /* changes 
 void model_log(int level, const char *text);                         /* the library's log emitter */
 
 /* announce.c */
-void announce_answer(struct line *l, bool ok, const char *reason);   /* to all who wait */
+void announce_answer(struct line *l, const char *refused);           /* to all who wait; NULL: the call is welcome */
 void announce_tick(struct line *l, int64_t now_ms);
 
 #endif

@@ -356,7 +356,7 @@ static inline void call_read(struct relay_world *w, const struct phone_call *c, 
 
 static inline bool call_ended_as(struct relay_world *w, const struct phone_call *c, const char *reason)
 {
-	struct call r;
+	struct call r = { 0 };
 	bool yes;
 
 	call_read(w, c, &r);

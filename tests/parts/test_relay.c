@@ -145,7 +145,7 @@ static void a_call_goes_through_bit_exact(void **state)
 	struct peer model, phone;
 	uint8_t audio[8000];
 	char value[256];
-	struct call r;
+	struct call r = { 0 };
 
 	(void)state;
 	world_begin(&w, NULL, false);
@@ -296,8 +296,8 @@ static void frames_of_every_kind(void **state)
 	assert_true(peer_frame(&phone, FIN | OP_CONT, big2, 30000));
 	assert_int_equal(peer_closed(&phone, 4000), 1009);
 	peer_close(&phone);
-	static const struct { int first; size_t n; int code; } bad[] = {
-		{ FIN | OP_TEXT, 65537, 1009 }, { OP_PING, 2, 1002 }, { FIN | OP_CONT, 5, 1002 }, { FIN | 0x40 | OP_TEXT, 5, 1002 }, { FIN | 3, 5, 1002 },
+	static const struct { size_t n; int first, code; } bad[] = {
+		{ 65537, FIN | OP_TEXT, 1009 }, { 2, OP_PING, 1002 }, { 5, FIN | OP_CONT, 1002 }, { 5, FIN | 0x40 | OP_TEXT, 1002 }, { 5, FIN | 3, 1002 },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		assert_true(peer_dial(&phone, w.media_port, 0));

@@ -393,8 +393,8 @@ static void a_peer_killed_with_its_locks_held_costs_a_delay_and_nothing_else(voi
 		store_save_call(f->t, f->id, 0, &c, false, NULL, NULL);      /* needs the victim's lock */
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		store_save_call(f->t, f->id, (uint64_t)(100 + round), &c, true, take, NULL);
-		assert_int_equal(answer((uint64_t)(100 + round), 5000)->err, ERR_OK);
+		store_save_call(f->t, f->id, 100 + (uint64_t)round, &c, true, take, NULL);
+		assert_int_equal(answer(100 + (uint64_t)round, 5000)->err, ERR_OK);
 	}
 	store_thread_view(f->t, &v);
 	assert_int_equal(v.dropped, 0);

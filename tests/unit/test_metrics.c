@@ -95,7 +95,7 @@ static void every_name_is_introduced_once(void **state)
 		for (size_t i = 0; i < n; i++)
 			assert_string_not_equal(seen[i], name);
 		assert_true(n < 64);
-		strcpy(seen[n++], name);
+		memcpy(seen[n++], name, sizeof name);
 	}
 	assert_true(n > 15);
 	buf_fini(&page);
