@@ -134,6 +134,8 @@ void answer_connect(const struct hook *h, const struct request *r, struct answer
 	twiml_init(&t);
 	if (c->notice && *c->notice)
 		twiml_say(&t, span_z(c->notice), span_z(c->voice.say_voice), span_z(c->voice.say_language));
+	if (c->digits && *c->digits)
+		twiml_digits(&t, span_z(c->digits));
 	twiml_connect(&t, &(struct twiml_stream){
 		.action = path_under(&action, "/api/continue/", c->session_id),
 		.status_callback = path_under(&callback, "/api/stream-status/", c->session_id),
@@ -146,4 +148,32 @@ void answer_connect(const struct hook *h, const struct request *r, struct answer
 	buf_fini(&action);
 	buf_fini(&callback);
 	buf_fini(&url);
+}
+
+void answer_transfer(const struct hook *h, const struct request *r, struct answer *a, const char *session_id, struct span number, bool whisper)
+{
+	struct buf action = BUF_INIT, url = BUF_INIT;
+	struct twiml t;
+
+	signed_public_url(h, r, &action);
+	signed_public_url(h, r, &url);
+	path_under(&action, "/api/continue/", session_id);
+	path_under(&url, "/api/whisper/", session_id);
+	twiml_init(&t);
+	twiml_transfer(&t, number, buf_span(&action), whisper ? buf_span(&url) : SPAN_NONE);
+	answer_twiml(a, &t);
+	if (action.err || url.err)
+		answer_status(a, 503);
+	buf_fini(&action);
+	buf_fini(&url);
+}
+
+void answer_say(struct answer *a, struct span text, const struct voice *v)
+{
+	struct twiml t;
+
+	twiml_init(&t);
+	if (text.n)
+		twiml_say(&t, text, span_z(v->say_voice), span_z(v->say_language));
+	answer_twiml(a, &t);
 }

@@ -40,7 +40,7 @@ struct hook {
 };
 
 typedef void handler(struct hook *h, struct request *r, struct answer *a);
-handler incoming, continue_call, status_callback, stream_status, health, public_url, tools_list, template_instructions, conversation_history,
+handler incoming, continue_call, whisper, answered_by, status_callback, stream_status, health, public_url, tools_list, template_instructions, conversation_history,
 	conversation_events, chat_history;
 
 /* db.c: the store, opened when it is not, opened again after a recovery. ERR_TIMEOUT: the watch has answered meanwhile, or the database is known to
@@ -70,10 +70,14 @@ struct voice {                           /* how T3 sounds; NULL members: Twilio'
 };
 void answer_apology(struct answer *a, const struct voice *v);                             /* the fallback number, else an apology and <Hangup/> */
 void answer_busy(struct answer *a);
+void answer_say(struct answer *a, struct span text, const struct voice *v);               /* just that; an empty text says nothing */
 struct connect {
 	const char *session_id, *token, *notice;
+	const char *digits;              /* pressed before; NULL: none */
 	struct voice voice;
 };
+/* <Dial>, its action back to `continue`; `whisper`: what the person is told first is asked of /api/whisper/. */
+void answer_transfer(const struct hook *h, const struct request *r, struct answer *a, const char *session_id, struct span number, bool whisper);
 void answer_connect(const struct hook *h, const struct request *r, struct answer *a, const struct connect *c);
 
 /* relay.c */
@@ -86,7 +90,9 @@ struct verdict {
 	bool known;
 	char resume[16], end_reason[24];
 };
-void relay_continue(struct hook *h, struct span session_id, struct span stream_sid, struct verdict *v);
+/* `dialled`: DialCallStatus when the <Dial> of a transfer has ended, else SPAN_NONE. */
+void relay_continue(struct hook *h, struct span session_id, struct span stream_sid, struct span dialled, struct verdict *v);
+bool relay_machine(struct hook *h, const char *session_id, struct span who);
 bool relay_status(struct hook *h, const char *session_id, struct span twilio_status);     /* false: no relay has the call */
 bool relay_stream(struct hook *h, struct span session_id, struct span stream_sid, struct span event, struct span error);
 bool relay_hangup(struct hook *h, struct span session_id, const char *reason);

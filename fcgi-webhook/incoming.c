@@ -213,7 +213,7 @@ static const char *say_refusal(struct answer *a, const struct arrival *v, const 
 static void say_stream(struct hook *h, const struct request *r, struct answer *a, const struct arrival *v)
 {
 	struct agent_fill fill = { v->from, v->to, v->now_ms };
-	struct connect c = { v->call.session_id, v->token, NULL, voice_for(v) };
+	struct connect c = { .session_id = v->call.session_id, .token = v->token, .voice = voice_for(v) };
 	struct buf notice = BUF_BOUND(16384);
 
 	if (v->has_agent && v->agent.notice && agent_fill_text(&v->agent, span_z(v->agent.notice), &fill, &notice) == ERR_OK)

@@ -78,9 +78,9 @@ enum admission relay_announce(struct hook *h, const char *session_id, bool again
 	return a == REFUSED_DOWN && drained ? REFUSED_DRAINING : a;
 }
 
-void relay_continue(struct hook *h, struct span session_id, struct span stream_sid, struct verdict *v)
+void relay_continue(struct hook *h, struct span session_id, struct span stream_sid, struct span dialled, struct verdict *v)
 {
-	struct control_request q = { .op = "continue", .session_id = session_id, .stream_sid = stream_sid };
+	struct control_request q = { .op = "continue", .session_id = session_id, .stream_sid = stream_sid, .reason = dialled };
 	struct json_object *o = NULL;
 	enum err e = control_ask(h->cf.relay_socket, &q, CONTROL_ANNOUNCE_MS, &o);
 
@@ -117,6 +117,11 @@ bool relay_stream(struct hook *h, struct span session_id, struct span stream_sid
 {
 	return tell(h, &(struct control_request){ .op = "stream", .session_id = session_id, .stream_sid = stream_sid, .event = event,
 						  .error = error });
+}
+
+bool relay_machine(struct hook *h, const char *session_id, struct span who)
+{
+	return tell(h, &(struct control_request){ .op = "machine", .session_id = span_z(session_id), .reason = who });
 }
 
 bool relay_hangup(struct hook *h, struct span session_id, const char *reason)

@@ -10,6 +10,8 @@ const struct route routes[] = {
 	{ "POST GET", "/api/twiml/",                     SIGNED | TWIML, incoming },
 	{ "POST",     "/api/status/",                    SIGNED,         status_callback },
 	{ "POST",     "/api/continue/{id}/",             SIGNED | TWIML, continue_call },
+	{ "POST GET", "/api/whisper/{id}/",              SIGNED | QUIET, whisper },
+	{ "POST",     "/api/answered-by/",               SIGNED,         answered_by },
 	{ "POST",     "/api/stream-status/{id}/",        SIGNED,         stream_status },
 	{ "GET",      "/api/health/",                    0,              health },
 	{ "GET",      "/api/test/",                      0,              health },
@@ -157,6 +159,8 @@ static void last_resort(const struct route *rt, struct answer *a)
 {
 	if (rt->flags & TWIML)
 		answer_apology(a, &(struct voice){ NULL, NULL, NULL });
+	else if (rt->flags & QUIET)
+		answer_empty_twiml(a);
 	else if (rt->flags & SIGNED)
 		answer_status(a, 503);
 	else

@@ -10,6 +10,7 @@
 enum route_flag {
 	SIGNED = 1 << 0,                 /* by Twilio */
 	TWIML  = 1 << 1,                 /* its answer steers a call: when all else fails, an apology with 200 */
+	QUIET  = 1 << 3,                 /* steers a call too, but when all else fails nothing is said */
 	ADMIN  = 1 << 2,                 /* lighttpd has asked for the password */
 };
 

@@ -138,6 +138,14 @@ static void op_continue(struct asked *q)
 	snprintf(text, sizeof text, "{\"ok\":true,\"known\":true,\"resume\":\"%s\",\"end_reason\":%s%s%s}", v.resume, v.end ? "\"" : "",
 		 v.end ? end_text(v.end) : "null", v.end ? "\"" : "");
 	announce_reply(q->fd, text);
+	if (q->r->reason.n)
+		line_event(q->line, EV_RETURNED, q->r->reason);
+}
+
+static void op_machine(struct asked *q)
+{
+	line_event(q->line, EV_MACHINE, q->r->reason);
+	known(q->fd);
 }
 
 static void op_status(struct asked *q)
@@ -166,6 +174,7 @@ static const struct {
 } operations[] = {
 	{ "announce", true, op_announce }, { "continue", false, op_continue }, { "status", false, op_status },
 	{ "stream", false, op_stream },    { "hangup", false, op_hangup },
+	{ "machine", false, op_machine },
 };
 
 static void request_run(struct asked *q)

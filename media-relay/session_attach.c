@@ -60,12 +60,13 @@ static void replay(struct session *s)
 	attach_replays(&s->attach, s->uplink.sent, session_now(s) + NOTICED_MS);
 }
 
-/* Keys that waited for a model are in the history too. */
+/* Keys and notes that waited for a model are in the history too. */
 static void ask(struct session *s)
 {
 	bool keys = s->notes.n > 0;
 
 	buf_reset(&s->notes);
+	buf_reset(&s->tool.told);
 	switch (attach_found(&s->attach)) {
 	case AN_REPLAY:   replay(s); break;
 	case AN_CONTINUE: turn_want(&s->turn, TURN_CONTINUE, session_now(s)); break;

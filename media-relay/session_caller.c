@@ -99,7 +99,7 @@ static void stream_started(struct session *s)
 
 	c.stream_sid = s->stream_sid;
 	c.streams_add = 1;
-	c.resume = "";
+	c.resume = c.handover = "";
 	c.status = "connected";
 	if (!s->ever_streamed && !s->setup->resumed)
 		c.connected_at = s->ops.wall_ms(s->ctx);

@@ -198,7 +198,7 @@ void tooling_setup(struct session *s)
 
 	tools_setup(&s->tool.tools, &(struct tools_setup){ &set->tools, set->targets, set->timezone });
 	if (set->note)
-		tooling_tell(s, span_z(set->note));
+		tooling_transfer_failed(s, span_z(set->note));
 }
 
 static void filler_gone(struct session_tools *t)

@@ -53,7 +53,7 @@ struct setup {
 	struct tool_set tools;        /* list is in session_update already, and gone */
 	char *targets, *timezone;     /* transfer_targets of the agent (JSON); its time zone. NULL: none, the host's */
 	char *voicemail;              /* what a mailbox is told; NULL: it is hung up on */
-	char *note;                   /* what the agent is to be told when the caller is back: NULL, or why a transfer failed */
+	char *note;                   /* why the transfer failed that the caller comes back from; NULL: none did */
 	char *twilio_auth_token;      /* of the call's account, NULL when it has none: for the signature of the upgrade; the worker takes it */
 };
 

@@ -12,7 +12,7 @@
 
 struct orphan {
 	uint8_t id[16];
-	bool talked;
+	bool talked, transferred;        /* transferred: they talk to somebody else, or did */
 	struct orphan *next;
 };
 
@@ -41,6 +41,7 @@ static bool orphan_each(struct call *c, void *arg)
 		free(p);
 		return p != NULL;
 	}
+	p->transferred = c->resume && strcmp(c->resume, "transfer") == 0;
 	p->talked = c->connected_at != FIELD_NULL_INT;
 	p->next = o->list;
 	o->list = p;
@@ -65,7 +66,8 @@ static enum err orphans_body(struct txn *txn, void *arg)
 
 static void orphan_end(struct store_thread *t, const struct orphan *p, int64_t now)
 {
-	struct call_changes c = { .status = "error", .end_reason = end_text(p->talked ? END_RELAY_LOST : END_STREAM_FAILED),
+	enum end_reason r = p->transferred ? END_TRANSFERRED : p->talked ? END_RELAY_LOST : END_STREAM_FAILED;
+	struct call_changes c = { .status = p->transferred ? "ended" : "error", .end_reason = end_text(r),
 				  .connected_at = FIELD_NULL_INT, .ended_at = now, .turns = FIELD_NULL_INT, .barge_ins = FIELD_NULL_INT,
 				  .reconnects = FIELD_NULL_INT, .latency_p50_ms = FIELD_NULL_INT, .latency_p95_ms = FIELD_NULL_INT,
 				  .turn_seq = FIELD_NULL_INT, .event_seq = FIELD_NULL_INT, .greeted = -1, .cost = (double)NAN };

@@ -5,10 +5,12 @@
  *   {"op":"announce","session_id":S,"again":bool}   a call is coming (or its webhook came again, or `continue` connects it again). The relay loads the
  *                                                   record from the store, so it must be committed first.
  *        {"ok":true} | {"ok":false,"reason":"busy|draining|no_model|database"}
- *   {"op":"continue","session_id":S,"stream_sid":MZ}     the stream has ended: what does the relay know?
- *        {"ok":true,"known":true,"resume":"hangup|resume|fallback|transfer|live","end_reason":R} | {"ok":true,"known":false}
+ *   {"op":"continue","session_id":S,"stream_sid":MZ}     the stream has ended: what does the relay know? With "reason":W the <Dial> of a transfer has
+ *                                                   ended, W is its DialCallStatus; the answer is what was true before.
+ *        {"ok":true,"known":true,"resume":"hangup|resume|fallback|transfer|digits|live","end_reason":R} | {"ok":true,"known":false}
  *   {"op":"status","session_id":S,"twilio_status":W}     a final call status: the session ends
  *   {"op":"stream","session_id":S,"stream_sid":MZ,"event":E,"error":T}     stream status callback
+ *   {"op":"machine","session_id":S,"reason":W}           who answered an outbound call: Twilio's AnsweredBy
  *   {"op":"hangup","session_id":S,"reason":"operator"}   end this call
  *   {"op":"health"}                                  {"ok":true,"active_calls":N,"draining":bool,"version":V,"pid":P}
  *

@@ -160,6 +160,24 @@ void twiml_dial(struct twiml *t, struct span number, struct span action)
 	twiml_close(t);
 }
 
+void twiml_transfer(struct twiml *t, struct span number, struct span action, struct span url)
+{
+	twiml_open(t, "Dial");
+	twiml_attr(t, "action", action);
+	twiml_open(t, span_starts(number, SPAN("sip:")) ? "Sip" : "Number");
+	twiml_attr(t, "url", url);
+	twiml_text(t, number);
+	twiml_close(t);
+	twiml_close(t);
+}
+
+void twiml_digits(struct twiml *t, struct span digits)
+{
+	twiml_open(t, "Play");
+	twiml_attr(t, "digits", digits);
+	twiml_close(t);
+}
+
 void twiml_connect(struct twiml *t, const struct twiml_stream *s)
 {
 	twiml_open(t, "Connect");

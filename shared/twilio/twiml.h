@@ -32,6 +32,9 @@ void twiml_say(struct twiml *t, struct span text, struct span voice, struct span
 void twiml_hangup(struct twiml *t);
 void twiml_reject(struct twiml *t, const char *reason);
 void twiml_dial(struct twiml *t, struct span number, struct span action);
+/* To a number or a sip: address; `url` is asked for what the person hears before the two are connected. */
+void twiml_transfer(struct twiml *t, struct span number, struct span action, struct span url);
+void twiml_digits(struct twiml *t, struct span digits);
 
 struct twiml_stream {
 	struct span url, action, status_callback, token;
