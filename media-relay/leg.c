@@ -45,15 +45,11 @@ static void leg_delete(struct leg *l)
 	free(l);
 }
 
-static enum session_leg side(const struct leg *l)
-{
-	return l->kind == LK_CALLER ? LEG_CALLER : LEG_MODEL;
-}
-
 void leg_gone(struct leg *l)
 {
 	struct line *line = l->line;
-	enum session_leg which = side(l);
+	static const enum session_ev closed[LEGS] = { EV_CALLER_CLOSED, EV_MODEL_CLOSED, EV_NEXT_CLOSED };
+	enum session_leg which = l->which;
 	char why[sizeof l->ended];
 
 	snprintf(why, sizeof why, "%s", l->kind == LK_MODEL && !*l->ended ? "1006" : l->ended);
@@ -61,7 +57,7 @@ void leg_gone(struct leg *l)
 	if (!line)
 		return;
 	line->leg[which] = NULL;
-	line_event(line, which == LEG_CALLER ? EV_CALLER_CLOSED : EV_MODEL_CLOSED, span_z(why));
+	line_event(line, closed[which], span_z(why));
 }
 
 /* --- out --- */
@@ -116,7 +112,8 @@ static void feed(struct leg *l)
 	if (!l->starved || !l->line || l->closing || l->out.bytes > l->out.cap / 2)
 		return;
 	l->starved = false;
-	line_event(l->line, l->kind == LK_CALLER ? EV_CALLER_WRITABLE : EV_MODEL_WRITABLE, SPAN_NONE);
+	if (l->which != LEG_NEXT)
+		line_event(l->line, l->which == LEG_CALLER ? EV_CALLER_WRITABLE : EV_MODEL_WRITABLE, SPAN_NONE);
 }
 
 static int say_goodbye(struct leg *l)

@@ -179,9 +179,14 @@ static void op_tool(void *ctx, const char *name, uint64_t us)
 	metrics_tool(l->w->metrics, name, us);
 }
 
-static void op_dial(void *ctx, const struct upstream *u)
+static void op_dial(void *ctx, enum session_leg leg, const struct upstream *u)
 {
-	model_dial(ctx, u);
+	model_dial(ctx, leg, u);
+}
+
+static void op_promote(void *ctx)
+{
+	model_promote(ctx);
 }
 
 static char *op_reserve(void *ctx, enum session_leg leg, size_t n)
@@ -240,7 +245,7 @@ static void op_observe(void *ctx, int metric, uint64_t us)
 
 const struct session_ops line_ops = {
 	.now_ms = op_now, .wall_ms = op_wall, .load = op_load, .save_call = op_save_call, .save_turn = op_save_turn, .save_event = op_save_event,
-	.http = op_http, .dial = op_dial, .reserve = op_reserve, .commit = op_commit, .close = op_close, .pause = op_pause, .gone = op_gone,
+	.http = op_http, .dial = op_dial, .promote = op_promote, .reserve = op_reserve, .commit = op_commit, .close = op_close, .pause = op_pause, .gone = op_gone,
 	.metrics = { op_count, op_observe, op_tool },
 };
 
@@ -293,7 +298,7 @@ void line_free(struct line *l)
 	struct worker *w = l->w;
 
 	announce_answer(l, "database");
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < LEGS; i++) {
 		if (!l->leg[i])
 			continue;
 		l->leg[i]->line = NULL;
@@ -358,11 +363,13 @@ void line_setup(struct line *l, struct store_answer *a)
 
 void line_tick(struct line *l, int64_t now_ms)
 {
-	for (int i = 0; i < 2; i++) {
+	static const enum session_ev closed[LEGS] = { EV_CALLER_CLOSED, EV_MODEL_CLOSED, EV_NEXT_CLOSED };
+
+	for (int i = 0; i < LEGS; i++) {
 		if (!l->is_late[i])
 			continue;
 		l->is_late[i] = false;
-		line_event(l, i == LEG_CALLER ? EV_CALLER_CLOSED : EV_MODEL_CLOSED, span_z(l->late[i]));
+		line_event(l, closed[i], span_z(l->late[i]));
 	}
 	announce_tick(l, now_ms);
 }

@@ -179,34 +179,50 @@ void model_resolved(struct leg *l, const struct resolver_answer *a)
 	model_retry(l);
 }
 
-static void replace(struct line *line)
+static void replace(struct line *line, enum session_leg which)
 {
-	struct leg *old = line->leg[LEG_MODEL];
+	struct leg *old = line->leg[which];
 
 	if (!old)
 		return;
 	old->line = NULL;
 	old->up = NULL;
-	line->leg[LEG_MODEL] = NULL;
+	line->leg[which] = NULL;
 	leg_kill(old);
 }
 
-void model_dial(struct line *line, const struct upstream *u)
+void model_promote(struct line *line)
+{
+	struct leg *old = line->leg[LEG_MODEL], *l = line->leg[LEG_NEXT];
+
+	if (old) {
+		old->line = NULL;
+		old->up = NULL;
+		leg_close(old, 1000, SPAN(""));
+	}
+	line->leg[LEG_MODEL] = l;
+	line->leg[LEG_NEXT] = NULL;
+	if (l)
+		l->which = LEG_MODEL;
+}
+
+void model_dial(struct line *line, enum session_leg which, const struct upstream *u)
 {
 	struct worker *w = line->w;
 	struct leg *l;
 
-	replace(line);
+	replace(line, which);
 	l = leg_new(w, LK_MODEL);
 	if (!l) {
-		line_late(line, LEG_MODEL, "out of memory");
+		line_late(line, which, "out of memory");
 		return;
 	}
 	l->line = line;
+	l->which = which;
 	l->up = u;
 	l->state = LS_RESOLVE;
 	l->until_ms = clock_ms() + DIAL_MS;
-	line->leg[LEG_MODEL] = l;
+	line->leg[which] = l;
 	log_debug("model.dial", "host=%s port=%u tls=%d", log_q(span_z(u->host)), (unsigned)u->port, u->tls);
 	if (resolver_ask(w->pool->resolver, u->host, l->tag, worker_resolved, w))
 		fail(l, "dns: out of memory");
@@ -274,7 +290,7 @@ static int on_established(struct leg *l, struct lws *wsi)
 		resolver_prefer(l->w->pool->resolver, l->up->host, l->to.text[l->tried - 1]);
 	l->up = NULL;
 	l->alive_ms = clock_ms();
-	if (l->line)
+	if (l->line && l->which == LEG_MODEL)
 		line_event(l->line, EV_MODEL_OPEN, SPAN_NONE);
 	return 0;
 }
@@ -282,7 +298,7 @@ static int on_established(struct leg *l, struct lws *wsi)
 static void on_message(struct leg *l, struct span msg)
 {
 	if (l->line)
-		line_event(l->line, EV_MODEL_MESSAGE, msg);
+		line_event(l->line, l->which == LEG_NEXT ? EV_NEXT_MESSAGE : EV_MODEL_MESSAGE, msg);
 }
 
 /* TCP did not come about and there is another address: the leg lives on. */

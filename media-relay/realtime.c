@@ -14,6 +14,7 @@ static void read_session(struct json_object *o, struct realtime_msg *m)
 	m->session.in = json_get_span(json_get(in, "format"), "type");
 	m->session.out = json_get_span(json_get(out, "format"), "type");
 	m->session.voice = json_get_span(json_get(out, "voice") ? out : s, "voice");
+	json_get_int(s, "expires_at", &m->session.expires_at);
 	json_get_int(json_get(in, "format"), "rate", &m->session.in_rate);
 	json_get_int(json_get(out, "format"), "rate", &m->session.out_rate);
 	json_get_int(vad ? vad : json_get(s, "turn_detection"), "silence_duration_ms", &m->session.silence_ms);

@@ -38,7 +38,7 @@ struct realtime_msg {
 	int64_t at_ms;                  /* speech: position in the audio we have sent */
 	struct span delta;              /* audio as base64, or words */
 	struct { struct span type, code, message, event_id; } error;
-	struct { struct span id, in, out, voice; int64_t in_rate, out_rate, silence_ms; } session;      /* formats by type; -1: not said */
+	struct { struct span id, in, out, voice; int64_t in_rate, out_rate, silence_ms, expires_at; } session;      /* formats by type; -1: not said */
 	struct { struct span type, role, status, name, call_id, arguments, server_label; } item;
 	struct { enum realtime_status status; struct span reason, purpose; unsigned calls; bool has_usage; int64_t usage[REALTIME_USAGE]; } response;
 	struct { int64_t input, output; double seconds; } heard;                                        /* usage of a transcription */

@@ -11,7 +11,8 @@
 #include "media-relay/session_impl.h"
 
 #define BIT(x) (1u << (x))
-#define MODELS  (BIT(EV_MODEL_OPEN) | BIT(EV_MODEL_MESSAGE) | BIT(EV_MODEL_CLOSED) | BIT(EV_MODEL_WRITABLE))
+#define NEXTS   (BIT(EV_NEXT_MESSAGE) | BIT(EV_NEXT_CLOSED))
+#define MODELS  (BIT(EV_MODEL_OPEN) | BIT(EV_MODEL_MESSAGE) | BIT(EV_MODEL_CLOSED) | BIT(EV_MODEL_WRITABLE) | NEXTS)
 #define CALLERS (BIT(EV_CALLER_START) | BIT(EV_CALLER_MESSAGE) | BIT(EV_CALLER_CLOSED) | BIT(EV_CALLER_WRITABLE))
 #define ENDS    (BIT(EV_STATUS_FINAL) | BIT(EV_HANGUP) | BIT(EV_SHUTDOWN))
 #define TOOLS   (BIT(EV_TOOL) | BIT(EV_RETURNED) | BIT(EV_MACHINE))
@@ -38,8 +39,8 @@ static const struct state {
 	[SS_TALK]  = { "talk",  CALLERS | MODELS | TOOLS | ENDS | ALWAYS, BIT(SS_AWAY) | BIT(SS_LOST) | BIT(SS_SAVE), 0, talk_on },
 	[SS_AWAY]  = { "away",  BIT(EV_CALLER_START) | BIT(EV_CALLER_CLOSED) | BIT(EV_OUTCOME_SAVED) | MODELS | TOOLS | ENDS | ALWAYS, BIT(SS_AWAY) | BIT(SS_TALK) | BIT(SS_SAVE), AWAY_MS, away_on },
 	[SS_LOST]  = { "lost",  BIT(EV_CALLER_START) | BIT(EV_CALLER_CLOSED) | MODELS | BIT(EV_TOOL) | ENDS | ALWAYS, BIT(SS_LOST) | BIT(SS_TALK) | BIT(SS_SAVE), LOST_MS, lost_on },
-	[SS_SAVE]  = { "save",  BIT(EV_OUTCOME_SAVED) | BIT(EV_CALLER_CLOSED) | BIT(EV_MODEL_CLOSED) | BIT(EV_TICK), BIT(SS_CLOSE), SAVE_MS, save_on },
-	[SS_CLOSE] = { "close", BIT(EV_CALLER_CLOSED) | BIT(EV_MODEL_CLOSED) | BIT(EV_TICK), BIT(SS_CLOSE) | BIT(SS_GONE), CLOSE_MS, close_on },
+	[SS_SAVE]  = { "save",  BIT(EV_OUTCOME_SAVED) | BIT(EV_CALLER_CLOSED) | BIT(EV_MODEL_CLOSED) | BIT(EV_NEXT_CLOSED) | BIT(EV_TICK), BIT(SS_CLOSE), SAVE_MS, save_on },
+	[SS_CLOSE] = { "close", BIT(EV_CALLER_CLOSED) | BIT(EV_MODEL_CLOSED) | BIT(EV_NEXT_CLOSED) | BIT(EV_TICK), BIT(SS_CLOSE) | BIT(SS_GONE), CLOSE_MS, close_on },
 	[SS_GONE]  = { "gone",  0, 0, 0, gone_on },
 };
 _Static_assert(sizeof states / sizeof *states == SS_COUNT, "a row per state");
@@ -49,7 +50,8 @@ static const char *const ev_names[] = {
 	[EV_SHUTDOWN] = "shutdown", [EV_DRAIN] = "drain", [EV_RECORD] = "record", [EV_NO_RECORD] = "no_record", [EV_OUTCOME_SAVED] = "outcome_saved",
 	[EV_CALLER_START] = "caller_start", [EV_CALLER_MESSAGE] = "caller_message", [EV_CALLER_CLOSED] = "caller_closed",
 	[EV_CALLER_WRITABLE] = "caller_writable", [EV_MODEL_OPEN] = "model_open", [EV_MODEL_MESSAGE] = "model_message",
-	[EV_MODEL_CLOSED] = "model_closed", [EV_MODEL_WRITABLE] = "model_writable", [EV_TICK] = "tick",
+	[EV_MODEL_CLOSED] = "model_closed", [EV_MODEL_WRITABLE] = "model_writable", [EV_NEXT_MESSAGE] = "next_message",
+	[EV_NEXT_CLOSED] = "next_closed", [EV_TICK] = "tick",
 	[EV_TOOL] = "tool", [EV_RETURNED] = "returned", [EV_MACHINE] = "machine",
 };
 _Static_assert(sizeof ev_names / sizeof *ev_names == EV_COUNT, "a name per event");
@@ -87,6 +89,8 @@ static void record_came(struct session *s)
 	uplink_format(&s->uplink, set->in, set->uplink_frames);
 	greeting_begin(s);
 	upstream_init(&s->up, set->upstreams_n);
+	upstream_init(&s->next.link, set->upstreams_n);
+	next_plan(s, 0);
 	tooling_setup(s);
 	s->unused_ms = s->active_ms = session_now(s);
 	session_note(s, s->again ? "call.announced_again" : "call.announced", SPAN_NONE, SPAN_NONE, SPAN_NONE, NULL);
@@ -283,6 +287,8 @@ static void leg_closed(struct session *s, enum session_ev ev)
 		s->caller_open = false;
 	if (ev == EV_MODEL_CLOSED)
 		s->model_open = false;
+	if (ev == EV_NEXT_CLOSED)
+		s->next.open = false;
 }
 
 static void save_on(struct session *s, enum session_ev ev, struct span data)
@@ -308,6 +314,8 @@ static void close_on(struct session *s, enum session_ev ev, struct span data)
 			s->ops.close(s->ctx, LEG_CALLER, s->close_code, SPAN(""));
 		if (s->model_open)
 			s->ops.close(s->ctx, LEG_MODEL, 1000, SPAN(""));
+		if (s->next.open)
+			s->ops.close(s->ctx, LEG_NEXT, 1000, SPAN(""));
 	}
 	session_gone_if_closed(s);
 }

@@ -18,7 +18,7 @@
 
 struct session;
 
-enum session_leg { LEG_CALLER, LEG_MODEL };
+enum session_leg { LEG_CALLER, LEG_MODEL, LEG_NEXT, LEGS };     /* next: the model connection that is to take over from the one in use */
 
 /* Outcome of a call, as stored (contract 6 end_reason). */
 #define END_LIST(X) \
@@ -57,6 +57,8 @@ enum session_ev {                     /* data of each in brackets */
 	EV_MODEL_CLOSED,              /* [reason: "3000 invalid_request_error.invalid_api_key", "1006", "http 401" for a refused upgrade, else the text of
 	                               * DNS, TCP or TLS] also when a dial failed. Once per leg, and never for a leg that a later dial has replaced */
 	EV_MODEL_WRITABLE,
+	EV_NEXT_MESSAGE,              /* of the connection that is to take over */
+	EV_NEXT_CLOSED,
 	/* tools and handing over */
 	EV_TOOL,                      /* what ops->http asked for has come back [a struct tools_result] */
 	EV_RETURNED,                  /* `continue`: the <Dial> of a transfer is over [DialCallStatus] */
@@ -92,8 +94,10 @@ struct session_ops {
 	void (*save_event)(void *ctx, const struct event *e);                             /* copies */
 	void (*http)(void *ctx, const struct setup *setup, const struct tool *t, uint64_t ticket, struct span arguments);      /* copies; -> EV_TOOL, or nothing */
 	/* legs */
-	void (*dial)(void *ctx, const struct upstream *u);                                /* -> EV_MODEL_OPEN | EV_MODEL_CLOSED; a model leg that is still
-	                                                                                   * there is cut off first and says nothing more */
+	void (*dial)(void *ctx, enum session_leg leg, const struct upstream *u);          /* -> EV_MODEL_OPEN | EV_MODEL_CLOSED, or EV_NEXT_CLOSED; a leg that is
+	                                                                                   * still there is cut off first and says nothing more */
+	void (*promote)(void *ctx);                                                       /* LEG_NEXT is LEG_MODEL from now on; the one that was is closed with
+	                                                                                   * 1000 and says nothing more */
 	char *(*reserve)(void *ctx, enum session_leg leg, size_t n);                      /* leg_reserve */
 	void (*commit)(void *ctx, enum session_leg leg, size_t n);
 	void (*close)(void *ctx, enum session_leg leg, uint16_t code, struct span reason);/* -> EV_*_CLOSED later; nothing if there is no such leg */

@@ -55,7 +55,7 @@ void session_save_numbers(struct session *s)
 
 void session_gone_if_closed(struct session *s)
 {
-	if (s->caller_open || s->model_open)
+	if (s->caller_open || s->model_open || s->next.open)
 		return;
 	session_become(s, SS_GONE);
 	s->ops.gone(s->ctx, s->end);

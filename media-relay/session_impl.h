@@ -53,6 +53,15 @@ struct session_tools {
 	char mcp[MCP_RUNNING][TURN_ID];    /* calls that the server runs */
 };
 
+/* The connection that is to take over (session_next.c). The plan is the youngest connection's; it holds once that one is in use. */
+struct next_link {
+	struct upstream_link link;
+	bool open;
+	int64_t from_ms, by_ms;            /* when to dial it, and when at the latest to change */
+	int64_t plan_from_ms, plan_by_ms;
+	int64_t silence_ms;
+};
+
 struct session {
 	struct session_ops ops;
 	void *ctx;
@@ -91,6 +100,7 @@ struct session {
 	struct transcript script;
 	struct history history;
 	struct attach attach;
+	struct next_link next;
 
 	enum greeting greeting;
 	char greeting_response[TURN_ID];
@@ -156,6 +166,17 @@ void model_lost(struct session *s, enum upstream_ev ev, struct span why);
 void model_keep_why(struct session *s, struct span why);
 void model_ask_next(struct session *s);                                             /* what waits for its moment, when this is it */
 void model_choked(struct session *s);                                               /* after each event: a full queue is a dropped connection */
+
+void model_change(struct session *s);                                               /* to the connection that waits (session_next.c) */
+
+/* session_next.c: the change before a session limit forces it */
+void next_plan(struct session *s, int64_t expires_at);                              /* a session was created; its own time of expiry, 0: not said */
+void next_begin(struct session *s);
+void next_event(struct session *s, enum session_ev ev, struct span data);
+void next_tick(struct session *s);
+bool next_ready(const struct session *s);
+void next_take(struct session *s);
+void next_drop(struct session *s);
 
 /* session_attach.c: a new connection in a conversation that goes on */
 void attach_session_took_over(struct session *s);                                   /* from a relay that is gone; once, with the record */

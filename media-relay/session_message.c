@@ -87,7 +87,7 @@ static void on_error(struct session *s, const struct realtime_msg *m)
 
 static void on_created(struct session *s, const struct realtime_msg *m)
 {
-	(void)m;
+	next_plan(s, m->session.expires_at);
 	model_act(s, upstream_event(&s->up, UE_CREATED, session_now(s)));
 }
 

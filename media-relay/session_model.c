@@ -61,7 +61,7 @@ static void dial(struct session *s)
 	s->model_open = true;
 	s->model_closing = s->choked = false;
 	s->bad_model_row = 0;
-	s->ops.dial(s->ctx, model_upstream(s));
+	s->ops.dial(s->ctx, LEG_MODEL, model_upstream(s));
 }
 
 static void hang_up(struct session *s)
@@ -128,8 +128,16 @@ static void connection_over(struct session *s)
 void model_drop(struct session *s)
 {
 	connection_over(s);
+	next_drop(s);
 	model_act(s, upstream_event(&s->up, UE_DROP, session_now(s)));
 	hang_up(s);
+}
+
+static void change(struct session *s)
+{
+	connection_over(s);
+	next_take(s);
+	model_ready(s);
 }
 
 void model_lost(struct session *s, enum upstream_ev ev, struct span why)
@@ -143,8 +151,21 @@ void model_lost(struct session *s, enum upstream_ev ev, struct span why)
 	log_warn("model.lost", "state=%s why=%s", upstream_state_name(s->up.state), log_q(why));
 	model_keep_why(s, why);
 	s->choked = false;
+	if (upstream_ready(&s->up) && next_ready(s)) {
+		change(s);
+		return;
+	}
+	next_drop(s);
 	connection_over(s);
 	model_act(s, upstream_event(&s->up, ev, session_now(s)));
+}
+
+void model_change(struct session *s)
+{
+	s->lost_how = M_RECONNECT_EXPIRED;
+	session_note(s, "model.changed", SPAN_NONE, SPAN_NONE, SPAN_NONE, NULL);
+	log_info("model.changed", NULL);
+	change(s);
 }
 
 void model_choked(struct session *s)
@@ -207,7 +228,7 @@ static void model_ready(struct session *s)
 	const char *update = model_upstream(s)->greeted_update;
 	bool again;
 
-	session_observe_ms(s, M_CONNECT, session_now(s) - s->up.dialled_ms);
+	session_observe_ms(s, M_CONNECT, s->up.ready_ms - s->up.dialled_ms);
 	session_note(s, "model.connected", SPAN_NONE, SPAN_NONE, SPAN_NONE, "{\"upstream\":%u,\"ms\":%lld}", upstream_which(&s->up),
 	             (long long)(session_now(s) - s->up.dialled_ms));
 	log_info("model.ready", "upstream=%u ms=%lld", upstream_which(&s->up), (long long)(session_now(s) - s->up.dialled_ms));
@@ -216,6 +237,7 @@ static void model_ready(struct session *s)
 	again = s->was_ready || s->setup->past_n > 0;
 	s->was_ready = true;
 	s->ready_which = upstream_which(&s->up);
+	next_begin(s);
 	if (update && !s->turn.greeting_protected)
 		model_send(s, span_z(update));
 	if (again)
@@ -239,6 +261,8 @@ void model_event(struct session *s, enum session_ev ev, struct span data)
 		break;
 	case EV_MODEL_CLOSED:   closed(s, data); break;
 	case EV_MODEL_WRITABLE: uplink_flush(&s->uplink); break;
+	case EV_NEXT_MESSAGE:
+	case EV_NEXT_CLOSED:    next_event(s, ev, data); break;
 	default: break;             /* EV_MODEL_OPEN: session.created tells that it is really there */
 	}
 }
@@ -254,4 +278,5 @@ void model_tick(struct session *s)
 	}
 	attach_session_tick(s);
 	model_ask_next(s);
+	next_tick(s);
 }

@@ -56,6 +56,7 @@ enum leg_state {
 struct leg {
 	struct worker *w;
 	struct line *line;               /* NULL: no call's (any more) */
+	enum session_leg which;
 	struct lws *wsi;
 	enum leg_kind kind;
 	enum leg_state state;
@@ -92,7 +93,7 @@ struct line {                            /* a call as the worker holds it: its s
 	uint8_t id[16];
 	char id_text[UUID_TEXT], call_sid[64];
 	struct session *session;
-	struct leg *leg[2];              /* by enum session_leg */
+	struct leg *leg[LEGS];           /* by enum session_leg */
 	uint64_t tag;
 	char *auth_token;                /* of the call's account, for the signature of its upgrade */
 	int64_t started_at, ended_at;    /* wall */
@@ -100,8 +101,8 @@ struct line {                            /* a call as the worker holds it: its s
 	double cost_before;
 	bool loaded, gone, busy;         /* busy: an event is being handled */
 	enum end_reason end;
-	char late[2][160];               /* EV_*_CLOSED that is due */
-	bool is_late[2];
+	char late[LEGS][160];            /* EV_*_CLOSED that is due */
+	bool is_late[LEGS];
 	struct asker *askers;
 	struct line *next, *prev, *slot_next;
 	struct line *work_next;
@@ -188,7 +189,8 @@ void caller_leg_tick(struct leg *l, int64_t now_ms);
 
 /* model.c */
 extern const struct lws_protocols model_protocols[];
-void model_dial(struct line *l, const struct upstream *u);
+void model_dial(struct line *l, enum session_leg which, const struct upstream *u);
+void model_promote(struct line *l);                                  /* LEG_NEXT becomes LEG_MODEL, whose leg is closed */
 void model_resolved(struct leg *l, const struct resolver_answer *a);
 void model_leg_tick(struct leg *l, int64_t now_ms);
 void model_retry(struct leg *l);

@@ -28,9 +28,9 @@ struct world {
 	struct session *s;
 	struct session_ops ops;
 	struct buf log, up, down;
-	char *room[2];
-	size_t room_n[2];
-	bool full[2];                        /* this leg's queue takes nothing */
+	char *room[LEGS];
+	size_t room_n[LEGS];
+	bool full[LEGS];                       /* this leg's queue takes nothing */
 	bool gone, deaf;                     /* deaf: outcomes are never confirmed */
 	uint64_t metric[M_COUNT];
 	struct call_changes last, outcome;
@@ -114,7 +114,12 @@ static inline void w_http(void *ctx, const struct setup *setup, const struct too
 	buf_printf(&((struct world *)ctx)->log, "http %s %llu " SPAN_FMT ";", t->name, (unsigned long long)ticket, SPAN_ARG(arguments));
 }
 
-static inline void w_dial(void *ctx, const struct upstream *u) { buf_printf(&((struct world *)ctx)->log, "dial %s;", u->host); }
+static inline void w_dial(void *ctx, enum session_leg leg, const struct upstream *u)
+{
+	buf_printf(&((struct world *)ctx)->log, "%s %s;", leg == LEG_NEXT ? "next" : "dial", u->host);
+}
+
+static inline void w_promote(void *ctx) { buf_addz(&((struct world *)ctx)->log, "promote;"); }
 
 static inline char *w_reserve(void *ctx, enum session_leg leg, size_t n)
 {
@@ -299,7 +304,9 @@ static inline void w_commit(void *ctx, enum session_leg leg, size_t n)
 	if (leg == LEG_MODEL && getenv("SHOW_MESSAGES"))
 		printf("\nMESSAGE %.*s\n", (int)n, w->room[leg]);
 	o = parsed(span_of(w->room[leg], n));
-	if (leg == LEG_MODEL)
+	if (leg == LEG_NEXT)
+		buf_addz(&w->log, "next ");
+	if (leg != LEG_CALLER)
 		to_model(w, o);
 	else
 		to_phone(w, o);
@@ -311,7 +318,7 @@ static inline void w_commit(void *ctx, enum session_leg leg, size_t n)
 static inline void w_close(void *ctx, enum session_leg leg, uint16_t code, struct span reason)
 {
 	(void)reason;
-	buf_printf(&((struct world *)ctx)->log, "close %s %u;", leg == LEG_CALLER ? "caller" : "model", code);
+	buf_printf(&((struct world *)ctx)->log, "close %s %u;", leg == LEG_CALLER ? "caller" : leg == LEG_MODEL ? "model" : "next", code);
 }
 
 static inline void w_pause(void *ctx, enum session_leg leg, bool on)
@@ -549,7 +556,7 @@ static inline struct world *w_begin(struct setup *setup)
 	clock_set(1000000, 1790000000000);
 	w->ops = (struct session_ops){
 		.now_ms = w_now, .wall_ms = w_wall, .load = w_load, .save_call = w_save_call, .save_turn = w_save_turn, .save_event = w_save_event,
-		.http = w_http, .dial = w_dial, .reserve = w_reserve, .commit = w_commit, .close = w_close, .pause = w_pause, .gone = w_gone,
+		.http = w_http, .dial = w_dial, .promote = w_promote, .reserve = w_reserve, .commit = w_commit, .close = w_close, .pause = w_pause, .gone = w_gone,
 		.metrics = { w_count, w_observe },
 	};
 	assert_int_equal(session_new(&w->s, &w->ops, w, SPAN(SESSION), false), ERR_OK);
@@ -592,6 +599,7 @@ static inline void w_end(struct world *w)
 	buf_fini(&w->down);
 	free(w->room[0]);
 	free(w->room[1]);
+	free(w->room[2]);
 	free(w);
 	clock_real();
 	log_to(NULL, NULL);

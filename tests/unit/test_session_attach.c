@@ -250,6 +250,181 @@ static void a_relay_that_takes_over_knows_what_was_said(void **st)
 	}
 }
 
+/* --- the session limit --- */
+
+#define MINUTES 60000
+
+static void next_is_ready(struct world *w)
+{
+	const char *created = "{\"type\":\"session.created\",\"event_id\":\"e\",\"session\":{\"type\":\"realtime\",\"id\":\"sess_2\"}}";
+	const char *updated = "{\"type\":\"session.updated\",\"event_id\":\"e\",\"session\":{\"type\":\"realtime\",\"audio\":{\"input\":{\"format\":{\"type\":"
+		"\"audio/pcmu\"}},\"output\":{\"format\":{\"type\":\"audio/pcmu\"},\"voice\":\"marin\"}}}}";
+
+	exactly(w, EV_NEXT_MESSAGE, created, strlen(created));
+	exactly(w, EV_NEXT_MESSAGE, updated, strlen(updated));
+}
+
+static void a_session_is_changed_at_a_quiet_moment_before_its_limit(void **st)
+{
+	struct world *w = w_conversing();
+
+	(void)st;
+	w_run(w, 54 * MINUTES);
+	expect(w, "");
+	w_run(w, MINUTES);
+	expect(w, "next first;");
+	w_speech(w, "u2");
+	next_is_ready(w);
+	w_run(w, 1000);
+	expect(w, "next update;");                               /* the caller speaks: not now */
+	w_speech_over(w, "u2");
+	w_heard(w, "u2", "And?");
+	w_run(w, 500);
+	w_response(w, "r2");
+	w_delta(w, "r2", "a2", 1000);
+	w_run(w, 500);
+	w_words(w, "r2", "a2", "Then");
+	w_item_done(w, "r2", "a2");
+	w_done(w, "r2", "completed");
+	w_run(w, 400);
+	expect(w, "turn 3 user And?;turn 4 assistant Then;");    /* it is still heard */
+	w_run(w, 400);
+	expect(w, "turn 4 assistant Then;promote;" SO_FAR "user And?;assistant Then;");
+	assert_int_equal(w->metric[M_RECONNECT_EXPIRED], 1);
+	buf_reset(&w->up);
+	w_frame(w, 1);
+	assert_int_equal(w->up.n, 160);
+	w_run(w, 50 * MINUTES);
+	expect(w, "");
+	w_end(w);
+}
+
+static void without_a_quiet_moment_it_is_changed_shortly_before_the_limit(void **st)
+{
+	struct world *w = w_conversing();
+
+	(void)st;
+	w_run(w, 55 * MINUTES);
+	next_is_ready(w);
+	w_model(w, "{\"type\":\"input_audio_buffer.speech_started\",\"event_id\":\"e\",\"audio_start_ms\":0,\"item_id\":\"u2\"}");
+	forget(w);
+	w_run(w, 4 * MINUTES);
+	expect(w, "");
+	w_frame(w, 7);
+	buf_reset(&w->up);
+	w_run(w, 39000);
+	expect(w, "promote;" SO_FAR);
+	assert_true(w->up.n >= 160);                             /* what was being said is heard by the new one */
+	w_end(w);
+}
+
+static void the_one_that_waits_takes_over_when_the_old_one_breaks(void **st)
+{
+	struct world *w = w_conversing();
+
+	(void)st;
+	w_run(w, 55 * MINUTES);
+	next_is_ready(w);
+	w_speech(w, "u2");
+	w_speech_over(w, "u2");
+	w_heard(w, "u2", "And?");
+	forget(w);
+	w_event(w, EV_MODEL_CLOSED, "1006");
+	expect(w, "promote;" SO_FAR "user And?;create;");        /* at once */
+	w_end(w);
+}
+
+static void one_that_cannot_be_reached_is_tried_again_and_the_old_one_talks_on(void **st)
+{
+	struct world *w = w_conversing();
+
+	(void)st;
+	w_run(w, 55 * MINUTES);
+	for (int i = 0; i < 4; i++) {
+		w_event(w, EV_NEXT_CLOSED, "cannot connect");
+		w_run(w, 1400);
+	}
+	expect(w, "next first;next first;next first;next first;");
+	w_run(w, 30000);
+	next_is_ready(w);
+	w_run(w, 20);
+	expect(w, "next first;next update;promote;" SO_FAR);
+	w_end(w);
+}
+
+static void it_goes_with_the_call(void **st)
+{
+	struct world *w = w_conversing();
+
+	(void)st;
+	w_run(w, 55 * MINUTES);
+	forget(w);
+	w_event(w, EV_HANGUP, "operator");
+	expect(w, "close next 1000;close model 1000;outcome ended operator hangup;");
+	w_event(w, EV_OUTCOME_SAVED, NULL);
+	w_event(w, EV_CALLER_CLOSED, "1000");
+	w_event(w, EV_MODEL_CLOSED, "1000");
+	expect(w, "close caller 1000;");
+	w_event(w, EV_NEXT_CLOSED, "1000");
+	expect(w, "gone operator;");
+	w_end(w);
+}
+
+static void stop_counted(struct world *w, int64_t turns)
+{
+	w_event(w, EV_HANGUP, "operator");
+	assert_int_equal(w->outcome.turns, turns);
+}
+
+static unsigned times(struct world *w, const char *what)
+{
+	unsigned n = 0;
+
+	for (const char *p = buf_z(&w->log); (p = strstr(p, what)) != NULL; p++)
+		n++;
+	return n;
+}
+
+/* A turn a minute; every connection is changed in time, and what is asked is answered. */
+static void a_call_of_three_hours_crosses_three_limits_without_a_lost_turn(void **st)
+{
+	struct setup *set = w_setup();
+	struct world *w;
+	unsigned changes = 0;
+	char text[32], item[16];
+
+	(void)st;
+	set->idle_ms = set->max_call_ms = 0;
+	w = w_talking(set);
+	for (unsigned minute = 0; minute < 190; minute++) {
+		snprintf(text, sizeof text, "Question %u", minute);
+		snprintf(item, sizeof item, "u%u", minute);
+		w_speech(w, item);
+		w_speech_over(w, item);
+		w_heard(w, item, text);
+		snprintf(text, sizeof text, "Answer %u", minute);
+		snprintf(item, sizeof item, "a%u", minute);
+		w_answer(w, "r", item, 400, text);
+		w_run(w, 58000);
+		if (times(w, "next first;"))
+			next_is_ready(w);
+		w_run(w, 2000);
+		snprintf(text, sizeof text, "user Question %u;", minute);
+		assert_int_equal(times(w, text), 1 + times(w, "promote;"));
+		changes += times(w, "promote;");
+		if (times(w, "promote;")) {
+			snprintf(text, sizeof text, "assistant Answer %u;", minute);
+			assert_true(times(w, text) >= 2);
+			assert_int_equal(times(w, "rebuild;system Of the earlier part of this call"), 1);
+		}
+		assert_int_equal(times(w, "dial "), 0);
+		forget(w);
+	}
+	assert_int_equal(changes, 3);
+	stop_counted(w, 1 + 2 * 190);
+	w_end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +438,12 @@ int main(void)
 		cmocka_unit_test(what_the_caller_did_not_hear_of_an_old_answer_is_taken_back),
 		cmocka_unit_test(keys_pressed_meanwhile_are_given_once),
 		cmocka_unit_test(a_relay_that_takes_over_knows_what_was_said),
+		cmocka_unit_test(a_session_is_changed_at_a_quiet_moment_before_its_limit),
+		cmocka_unit_test(without_a_quiet_moment_it_is_changed_shortly_before_the_limit),
+		cmocka_unit_test(the_one_that_waits_takes_over_when_the_old_one_breaks),
+		cmocka_unit_test(one_that_cannot_be_reached_is_tried_again_and_the_old_one_talks_on),
+		cmocka_unit_test(it_goes_with_the_call),
+		cmocka_unit_test(a_call_of_three_hours_crosses_three_limits_without_a_lost_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -305,7 +305,7 @@ static void the_callers_audio_of_a_gap_is_kept_and_the_call_goes_on(void **st)
 	expect(w, "dial first;");
 	w_frame(w, 3);
 	w_ready(w);
-	expect(w, "update;");
+	expect(w, "update;rebuild;assistant Hello;");
 	w_frame(w, 4);
 	assert_int_equal(w->up.n, 640);
 	for (unsigned i = 0; i < 4; i++)
