@@ -104,6 +104,11 @@ void attach_session_took_over(struct session *s)
 
 /* --- while it talks --- */
 
+void attach_session_amend(struct session *s)
+{
+	history_amend(&s->history, send, s);
+}
+
 void attach_session_speech(struct session *s, const struct realtime_msg *m)
 {
 	attach_speech(&s->attach, m->item_id, uplink_place(&s->uplink, m->at_ms));
@@ -116,5 +121,5 @@ void attach_session_tick(struct session *s)
 		uplink_hold(&s->uplink, false);
 	if (attach_must_ask(&s->attach, session_now(s)))
 		turn_want(&s->turn, TURN_ANSWER, session_now(s));
-	history_amend(&s->history, send, s);
+	attach_session_amend(s);
 }

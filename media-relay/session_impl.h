@@ -183,6 +183,7 @@ void attach_session_took_over(struct session *s);                               
 void attach_session_lost(struct session *s);                                        /* before anything is forgotten of the connection */
 void attach_session_found(struct session *s);                                       /* before audio flows */
 void attach_session_speech(struct session *s, const struct realtime_msg *m);
+void attach_session_amend(struct session *s);                                       /* before it is asked for an answer */
 void attach_session_tick(struct session *s);                                        /* with a model that is ready */
 
 /* session_message.c: what it says */

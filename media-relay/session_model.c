@@ -193,6 +193,7 @@ static void ask(struct session *s, enum turn_ask what)
 	struct buf msg = BUF_INIT;
 	char id[16];
 
+	attach_session_amend(s);
 	if (what == TURN_GREETING) {
 		s->greeting = s->greeting == GREETING_DUE ? GREETING_ASKED : s->greeting;
 		model_send(s, span_z(s->setup->greeting_create));
