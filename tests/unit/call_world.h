@@ -520,6 +520,7 @@ static inline void w_update_of(struct upstream *u, const char *host, bool protec
 	u->model = strdup("gpt-realtime-2.1");
 	snprintf(text, sizeof text, "{\"type\":\"session.update\",\"event_id\":\"configure\",\"session\":{\"type\":\"realtime\"}}");
 	u->session_update = strdup(text);
+	free(u->continue_create);
 	u->continue_create = strdup("{\"type\":\"response.create\",\"event_id\":\"r0\",\"response\":{\"instructions\":\"Go on\"}}");
 	if (protect)
 		u->greeted_update = strdup("{\"type\":\"session.update\",\"event_id\":\"greeted\",\"session\":{\"type\":\"realtime\"}}");
