@@ -10,7 +10,9 @@
 #include "base/fault.h"
 #include "base/proc.h"
 #include "media-relay/job.h"
+#include "store/agent.h"
 #include "store/call.h"
+#include "store/spend.h"
 #include "store/ticket.h"
 
 #define CALL_TEXTS 6
@@ -165,6 +167,24 @@ static enum err change(struct call *c, const struct call_changes *ch)
 	return e;
 }
 
+/* Calls that run at the same time spend from the same budget: each cost that is saved brings back what is left. */
+static enum err apply_budget(struct txn *t, struct job *j, const struct call *c)
+{
+	struct agent a;
+	enum err e;
+
+	j->has_budget = false;
+	if (j->kind != JOB_CALL || isnan(j->u.call.cost) || !j->deliver || !c->agent)
+		return ERR_OK;
+	e = agent_get(t, span_z(c->agent), &a);
+	if (e)
+		return e == ERR_NOTFOUND ? ERR_OK : e;
+	e = budget_get(t, &a, span_z(c->account), clock_wall_ms(), &j->budget);
+	record_fini(&agent_type, &a);
+	j->has_budget = !e && !(isnan(j->budget.day_left) && isnan(j->budget.month_left));
+	return e;
+}
+
 static enum err apply_call(struct txn *t, struct job *j, const char *instance)
 {
 	struct call c;
@@ -176,6 +196,7 @@ static enum err apply_call(struct txn *t, struct job *j, const char *instance)
 	if (!e && j->kind == JOB_CALL)
 		e = change(&c, &j->u.call);
 	e = e ? e : call_put(t, &c);
+	e = e ? e : apply_budget(t, j, &c);
 	record_fini(&call_type, &c);
 	return e;
 }

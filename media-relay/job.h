@@ -27,6 +27,8 @@ struct job {
 	} u;
 	enum err err;                           /* of this job alone, when its transaction went through */
 	struct setup *setup;
+	struct budget budget;                   /* JOB_CALL with a cost: what is left afterwards */
+	bool has_budget;
 	char why[200];
 	struct job *next;
 };

@@ -92,6 +92,7 @@ static void record_came(struct session *s)
 	upstream_init(&s->next.link, set->upstreams_n);
 	next_plan(s, 0);
 	tooling_setup(s);
+	limits_session_begin(s);
 	s->unused_ms = s->active_ms = session_now(s);
 	session_note(s, s->again ? "call.announced_again" : "call.announced", SPAN_NONE, SPAN_NONE, SPAN_NONE, NULL);
 	if (s->early_end) {
@@ -182,20 +183,13 @@ static void stream_error(struct session *s, struct span text)
 
 static void talk_tick(struct session *s)
 {
-	const struct setup *set = s->setup;
-	int64_t now = session_now(s), quiet = s->active_ms > playback_end_ms(&s->play) ? s->active_ms : playback_end_ms(&s->play);
-
-	if (set->max_call_ms > 0 && now - s->connected_ms >= set->max_call_ms) {
-		session_end(s, END_MAX_DURATION, "hangup", NULL);
-	} else if (set->idle_ms > 0 && set->vad && !s->turn.speech && now - quiet >= set->idle_ms) {
-		session_end(s, END_IDLE, "hangup", NULL);
-	} else {
+	limits_session_tick(s);
+	if (s->state == SS_TALK)
 		model_tick(s);
-		if (s->state == SS_TALK)
-			caller_tick(s);
-		if (s->state == SS_TALK)
-			tooling_tick(s);
-	}
+	if (s->state == SS_TALK)
+		caller_tick(s);
+	if (s->state == SS_TALK)
+		tooling_tick(s);
 }
 
 static void talk_on(struct session *s, enum session_ev ev, struct span data)

@@ -111,6 +111,7 @@ struct session_ops {
 enum err session_new(struct session **out, const struct session_ops *ops, void *ctx, struct span session_id, bool again);    /* starts with ops->load */
 void session_free(struct session *s);
 void session_take_setup(struct session *s, struct setup *setup);                          /* then EV_RECORD */
+void session_take_budget(struct session *s, double day_left, double month_left, double cost);     /* the store's word; `cost` of this call is counted in */
 void session_event(struct session *s, enum session_ev ev, struct span data);             /* after a close the caller's leg may still deliver messages: they are dropped here */
 
 /* For control's `continue`, health and `status`. Static texts. */

@@ -121,6 +121,7 @@ void caller_start(struct session *s, struct span stream_sid)
 	s->stream_ms = s->active_ms = now;
 	if (!s->ever_streamed)
 		s->connected_ms = now;
+	limits_session_connected(s);
 	stream_started(s);
 	s->ever_streamed = true;
 	if (!again)
@@ -209,6 +210,7 @@ static void on_digit(struct session *s, char digit)
 
 	s->active_ms = session_now(s);
 	tooling_caller_spoke(s);
+	limits_session_words(s);
 	caller_barge_in(s, true);
 	if (tooling_key(s, digit))
 		return;

@@ -5,6 +5,7 @@
 #include "media-relay/attach.h"
 #include "media-relay/ending.h"
 #include "media-relay/keypad.h"
+#include "media-relay/limits.h"
 #include "media-relay/metric_list.h"
 #include "media-relay/playback.h"
 #include "media-relay/session.h"
@@ -101,6 +102,9 @@ struct session {
 	struct history history;
 	struct attach attach;
 	struct next_link next;
+	struct limits limits;
+	int64_t limits_from_ms;            /* since when the call lasts */
+	enum notice say;                   /* what TURN_SAY is to say */
 
 	enum greeting greeting;
 	char greeting_response[TURN_ID];
@@ -185,6 +189,13 @@ void attach_session_found(struct session *s);                                   
 void attach_session_speech(struct session *s, const struct realtime_msg *m);
 void attach_session_amend(struct session *s);                                       /* before it is asked for an answer */
 void attach_session_tick(struct session *s);                                        /* with a model that is ready */
+
+/* session_limits.c: silence, length, money */
+void limits_session_begin(struct session *s);                                       /* the record came */
+void limits_session_connected(struct session *s);                                   /* the first stream, or the first we have of it */
+void limits_session_words(struct session *s);                                       /* the caller's, or keys */
+void limits_session_speech(struct session *s);                                      /* counts as words where nobody writes them down */
+void limits_session_tick(struct session *s);                                        /* may end the call */
 
 /* session_message.c: what it says */
 void model_message(struct session *s, struct span text);

@@ -116,6 +116,7 @@ static void on_speech(struct session *s, const struct realtime_msg *m)
 	tooling_caller_spoke(s);
 	caller_barge_in(s, false);
 	transcript_speech(&s->script, m->item_id);
+	limits_session_speech(s);
 	session_note(s, "input_audio_buffer.speech_started", m->item_id, SPAN_NONE, SPAN_NONE, NULL);
 }
 
@@ -130,6 +131,7 @@ static void on_speech_over(struct session *s, const struct realtime_msg *m)
 	s->active_ms = session_now(s);
 	s->last_word_ms = session_now(s) - silence;
 	transcript_speech_over(&s->script, m->item_id);
+	limits_session_speech(s);
 	session_note(s, "input_audio_buffer.speech_stopped", m->item_id, SPAN_NONE, SPAN_NONE, NULL);
 }
 
@@ -141,6 +143,8 @@ static void on_heard_delta(struct session *s, const struct realtime_msg *m)
 static void on_heard(struct session *s, const struct realtime_msg *m)
 {
 	attach_words(&s->attach, m->item_id);
+	if (span_trim(m->delta).n)
+		limits_session_words(s);
 	transcript_heard(&s->script, m->item_id, m->delta.p ? m->delta : SPAN(""));
 	transcript_transcription(&s->script, span_z(model_upstream(s)->transcription_model), m->heard.input, m->heard.output, m->heard.seconds);
 }
@@ -148,6 +152,7 @@ static void on_heard(struct session *s, const struct realtime_msg *m)
 static void on_heard_failed(struct session *s, const struct realtime_msg *m)
 {
 	transcript_heard(&s->script, m->item_id, SPAN_NONE);
+	limits_session_words(s);                         /* something was said */
 	session_note(s, "transcription.failed", m->item_id, SPAN_NONE, sayable(m), NULL);
 	log_warn("model.transcription_failed", "code=%s", log_q(m->error.code));
 }

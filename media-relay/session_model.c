@@ -199,6 +199,10 @@ static void ask(struct session *s, enum turn_ask what)
 		model_send(s, span_z(s->setup->greeting_create));
 		return;
 	}
+	if (what == TURN_SAY) {
+		model_send(s, span_z(s->setup->notices[s->say]));
+		return;
+	}
 	if (what == TURN_CONTINUE && model_upstream(s)->continue_create) {
 		model_send(s, span_z(model_upstream(s)->continue_create));
 		return;

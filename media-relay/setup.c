@@ -1,6 +1,7 @@
 /* setup - call, agent, account and settings become what a session needs; messages are built here, once, so that the loop only sends them. */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/form.h"
 #include "base/json.h"
 #include "media-relay/history.h"
@@ -59,6 +60,8 @@ void setup_free(struct setup *s)
 	free(s->agent_name);
 	free(s->voice);
 	free(s->greeting_create);
+	for (size_t i = 0; i < NOTICES; i++)
+		free(s->notices[i]);
 	free(s);
 }
 
@@ -261,6 +264,21 @@ static enum err upstreams_make(struct source *s, struct setup *out)
 
 /* --- the rest --- */
 
+static enum err notices_make(const struct source *s, struct setup *out)
+{
+	struct session_config c = { .agent = &s->agent, .dialect = out->upstreams[0].dialect, .instructions = buf_span(&s->instructions) };
+	enum err e = ERR_OK;
+
+	for (enum notice n = 0; n < NOTICES && !e; n++) {
+		struct buf b = BUF_INIT;
+
+		e = session_config_notice(&b, &c, n);
+		out->notices[n] = built(&b);
+		e = e ? e : out->notices[n] ? ERR_OK : ERR_NOMEM;
+	}
+	return e ? e : budget_get(s->t, &s->agent, span_z(s->call.account), clock_wall_ms(), &out->budget);
+}
+
 static enum err greeting_make(const struct source *s, struct setup *out)
 {
 	struct session_config c = { .agent = &s->agent, .dialect = out->upstreams[0].dialect, .instructions = buf_span(&s->instructions),
@@ -309,7 +327,9 @@ static void rules(const struct source *s, struct setup *out)
 	out->max_call_ms = or_zero(a->max_call_seconds) * 1000;
 	out->keep_turns = all;
 	out->keep_events = all;
+	out->max_call_cost = a->max_call_cost;
 	out->started_at = s->call.started_at;
+	out->connected_at = s->call.connected_at;
 }
 
 /* A transfer has failed while no relay had the call. */
@@ -456,6 +476,7 @@ enum err setup_load(struct setup **out, struct txn *t, const struct settings *cf
 	e = e ? e : tool_set_load(&s.tools, t, &s.agent, true);
 	e = e ? e : upstreams_make(&s, made);
 	e = e ? e : greeting_make(&s, made);
+	e = e ? e : notices_make(&s, made);
 	e = e ? e : sequences(&s, session_id, made);
 	e = e ? e : names(&s, made);
 	if (!e)

@@ -9,6 +9,7 @@
 #include "openai/session_config.h"       /* enum audio_format, enum dialect */
 #include "openai/tool_list.h"
 #include "settings.h"
+#include "store/spend.h"
 #include "store/store.h"
 #include "store/turn.h"
 
@@ -41,6 +42,10 @@ struct setup {
 	int64_t uplink_frames;        /* caller frames per append: 1.. */
 	int64_t playout_lead_ms;      /* 0 = no pacing */
 	int64_t idle_ms, max_call_ms; /* 0 = none */
+	double max_call_cost;         /* NAN = none */
+	struct budget budget;         /* what is left of the agent's day and the account's month, this call counted in */
+	char *notices[NOTICES];       /* what is said when a limit is near, or reached: session_config_notice() */
+	int64_t connected_at;         /* wall; FIELD_NULL_INT: no stream has come yet */
 	bool keep_turns, keep_events; /* agent field store: all; metadata keeps no text */
 	int64_t turn_seq, event_seq;  /* first free numbers */
 	struct turn *past;            /* of a call that comes back: its last turns, oldest first */

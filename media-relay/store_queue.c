@@ -153,14 +153,16 @@ static void answer(struct job *j)
 	static const enum store_answer_kind kinds[] = { [JOB_LOAD] = SA_SETUP, [JOB_ADMIT] = SA_ADMIT, [JOB_CALL] = SA_OUTCOME };
 	struct store_answer *a;
 
-	if (!j->deliver || (j->kind == JOB_CALL && !j->outcome))
+	if (!j->deliver || (j->kind == JOB_CALL && !j->outcome && !j->has_budget))
 		return;
 	a = calloc(1, sizeof *a);
 	if (!a) {
 		lost("answer", j->id);
 		return;
 	}
-	a->kind = kinds[j->kind];
+	a->kind = j->kind == JOB_CALL && !j->outcome ? SA_BUDGET : kinds[j->kind];
+	a->budget = j->budget;
+	a->cost = j->kind == JOB_CALL ? j->u.call.cost : NAN;
 	memcpy(a->session_id, j->id, 16);
 	a->tag = j->tag;
 	a->err = j->err;

@@ -18,7 +18,7 @@
 struct store_thread;
 struct metrics;
 
-enum store_answer_kind { SA_SETUP, SA_ADMIT, SA_OUTCOME };
+enum store_answer_kind { SA_SETUP, SA_ADMIT, SA_OUTCOME, SA_BUDGET };
 
 struct store_answer {                   /* queued for the worker's thread, in order */
 	enum store_answer_kind kind;
@@ -26,6 +26,8 @@ struct store_answer {                   /* queued for the worker's thread, in or
 	uint64_t tag;                   /* as given with the job: tells a late answer from a current one */
 	enum err err;
 	struct setup *setup;            /* SA_SETUP: the receiver's */
+	struct budget budget;           /* SA_BUDGET: what a cost that was saved has left of the limits, if there are any ... */
+	double cost;                    /* ... which is this cost of the call */
 	char why[200];
 };
 

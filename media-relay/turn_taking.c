@@ -40,6 +40,12 @@ void turn_want_unless_own(struct turn_taking *t, int64_t not_before_ms)
 	t->own_idea = true;
 }
 
+void turn_unwant(struct turn_taking *t, enum turn_ask what)
+{
+	if (t->wanted == what)
+		t->wanted = TURN_NOTHING;
+}
+
 enum turn_ask turn_next(struct turn_taking *t, int64_t now_ms)
 {
 	if (t->wanted == TURN_NOTHING || t->asked != TURN_NOTHING || t->active[0] || now_ms < t->not_before_ms)
@@ -95,7 +101,7 @@ static bool came_to_nothing(const struct turn_taking *t, const struct realtime_m
 
 void turn_done(struct turn_taking *t, const struct realtime_msg *m, int64_t now_ms)
 {
-	enum turn_ask again = t->answering == TURN_GREETING && !t->spoke ? TURN_GREETING : TURN_ANSWER;
+	enum turn_ask again = (t->answering == TURN_GREETING && !t->spoke) || t->answering == TURN_SAY ? t->answering : TURN_ANSWER;
 
 	if (!is_active(t, m->response_id))
 		return;

@@ -9,7 +9,8 @@
 
 #define TURN_ID 128
 
-enum turn_ask { TURN_NOTHING, TURN_GREETING, TURN_ANSWER, TURN_CONTINUE };         /* answer: a bare response.create; continue: of an answer that broke off */
+enum turn_ask { TURN_NOTHING, TURN_GREETING, TURN_ANSWER, TURN_CONTINUE, TURN_SAY };
+/* answer: a bare response.create; continue: of an answer that broke off; say: what we want said, limits.h */
 
 struct turn_taking {
 	bool vad_interrupt;             /* speech cuts an answer */
@@ -36,6 +37,7 @@ void turn_connection_lost(struct turn_taking *t);                               
 /* --- the gate --- */
 void turn_want(struct turn_taking *t, enum turn_ask what, int64_t not_before_ms);
 void turn_want_unless_own(struct turn_taking *t, int64_t not_before_ms);        /* an answer, unless the server makes one by itself before */
+void turn_unwant(struct turn_taking *t, enum turn_ask what);                    /* it waits no longer */
 enum turn_ask turn_next(struct turn_taking *t, int64_t now_ms);                 /* what may be sent now; it counts as sent */
 /* true: this response is to be cancelled now (a key was pressed before it had an id). */
 bool turn_created(struct turn_taking *t, struct span id, int64_t now_ms);

@@ -34,6 +34,8 @@ static void on_store(struct worker *w, struct store_answer *a)
 		a->setup = NULL;
 	} else if (a->kind == SA_OUTCOME && line && line->tag == a->tag)
 		line_event(line, EV_OUTCOME_SAVED, SPAN_NONE);
+	else if (a->kind == SA_BUDGET && line && line->tag == a->tag && line->session)
+		session_take_budget(line->session, a->budget.day_left, a->budget.month_left, a->cost);
 	store_answer_free(a);
 }
 

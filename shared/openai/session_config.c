@@ -365,3 +365,58 @@ enum err session_config_continue(struct buf *out, const struct session_config *c
 	json_set(&b, msg, "response", response(&b, &words, "continue"));
 	return finish(out, &b, msg);
 }
+
+static const struct {
+	const char *purpose;             /* NULL: a system item, after which nothing is asked for */
+	const char *text;
+} notices[] = {
+	[NOTICE_TIME_SOON] = { NULL, "The time for this call is nearly over. Bring the conversation to an end within a minute." },
+	[NOTICE_COST_SOON] = { NULL, "This call must end soon. Bring the conversation to an end within a minute; do not speak of costs." },
+	[NOTICE_ASK]       = { "idle_question", "The caller has been silent for a long time. Ask in one short sentence, in the language of this conversation, whether they "
+			       "are still there. Say nothing else." },
+	[NOTICE_IDLE_BYE]  = { "idle_goodbye", "The caller does not answer any more, and the call ends now. Say goodbye in one short sentence, in the language of this "
+			       "conversation. Ask nothing." },
+	[NOTICE_TIME_BYE]  = { "time_goodbye", "The longest time for a call is over, and it ends now. Tell the caller so and say goodbye in one or two short sentences, in the "
+			       "language of this conversation. Ask nothing." },
+	[NOTICE_COST_BYE]  = { "cost_goodbye", "The call has to end now. Tell the caller that you have to end it here and say goodbye in one or two short sentences, in the "
+			       "language of this conversation. Do not speak of costs. Ask nothing." },
+};
+_Static_assert(sizeof notices / sizeof *notices == NOTICES, "a row per notice");
+
+const char *notice_text(enum notice n)
+{
+	return notices[n].text;
+}
+
+static struct json_object *system_item(struct jbuild *b, const char *text)
+{
+	struct json_object *item = json_obj(b), *content = json_arr(b), *part = json_obj(b);
+
+	json_set(b, part, "type", json_strz(b, "input_text"));
+	json_set(b, part, "text", json_strz(b, text));
+	json_push(b, content, part);
+	json_set(b, item, "type", json_strz(b, "message"));
+	json_set(b, item, "role", json_strz(b, "system"));
+	json_set(b, item, "content", content);
+	return item;
+}
+
+enum err session_config_notice(struct buf *out, const struct session_config *c, enum notice n)
+{
+	struct jbuild b = { 0 };
+	struct buf words = BUF_INIT;
+	struct json_object *msg, *rsp;
+
+	if (!notices[n].purpose) {
+		msg = message(&b, "conversation.item.create", "notice");
+		json_set(&b, msg, "item", system_item(&b, notices[n].text));
+		return finish(out, &b, msg);
+	}
+	msg = message(&b, "response.create", "r0");
+	kept_instructions(&words, c);
+	buf_addz(&words, notices[n].text);
+	rsp = response(&b, &words, notices[n].purpose);
+	json_set(&b, rsp, "tool_choice", json_strz(&b, "none"));
+	json_set(&b, msg, "response", rsp);
+	return finish(out, &b, msg);
+}

@@ -41,4 +41,9 @@ enum err session_config_greeting(struct buf *out, const struct session_config *c
 /* response.create for a conversation whose last answer broke off with its connection: on with it, briefly, with the session's instructions kept. */
 enum err session_config_continue(struct buf *out, const struct session_config *c);
 
+/* What the limits of a call make the relay say: system items that warn the model, and response.creates of one sentence. */
+enum notice { NOTICE_TIME_SOON, NOTICE_COST_SOON, NOTICE_ASK, NOTICE_IDLE_BYE, NOTICE_TIME_BYE, NOTICE_COST_BYE, NOTICES };
+const char *notice_text(enum notice n);
+enum err session_config_notice(struct buf *out, const struct session_config *c, enum notice n);
+
 #endif

@@ -188,6 +188,8 @@ static inline void model_words(struct world *w, struct json_object *o)
 		only_fields(o, " type event_id response ");
 		if (span_is(json_get_span(json_path(o, "response.metadata"), "purpose"), "filler"))
 			buf_printf(&w->log, "filler %s;", strstr(json_object_get_string(json_path(o, "response.instructions")), "nothing else: "));
+		else if (json_path(o, "response.metadata.purpose"))
+			buf_printf(&w->log, "say " SPAN_FMT ";", SPAN_ARG(json_span(json_path(o, "response.metadata.purpose"))));
 		else
 			buf_addz(&w->log, !json_get(o, "response") ? "create;" : span_is(id, "greeting") ? "greet;" : "continue;");
 	} else if (span_is(type, "response.cancel")) {
@@ -526,6 +528,16 @@ static inline void w_update_of(struct upstream *u, const char *host, bool protec
 		u->greeted_update = strdup("{\"type\":\"session.update\",\"event_id\":\"greeted\",\"session\":{\"type\":\"realtime\"}}");
 }
 
+static inline char *w_notice(enum notice n)
+{
+	struct agent a = { 0 };
+	struct session_config c = { .agent = &a };
+	struct buf b = BUF_INIT;
+
+	assert_int_equal(session_config_notice(&b, &c, n), ERR_OK);
+	return buf_take(&b);
+}
+
 static inline struct setup *w_setup(void)
 {
 	struct setup *s = calloc(1, sizeof *s);
@@ -541,6 +553,11 @@ static inline struct setup *w_setup(void)
 	s->uplink_frames = 1;
 	s->playout_lead_ms = 400;
 	s->keep_turns = s->keep_events = true;
+	s->max_call_cost = NAN;
+	s->budget = (struct budget){ NAN, NAN, NAN, NAN };
+	s->connected_at = FIELD_NULL_INT;
+	for (enum notice n = 0; n < NOTICES; n++)
+		s->notices[n] = w_notice(n);
 	return s;
 }
 

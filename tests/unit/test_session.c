@@ -388,31 +388,6 @@ static void the_second_sigterm_sends_the_call_elsewhere(void **st)
 	w_end(w);
 }
 
-static void p24_a_call_has_a_longest_length_and_a_longest_silence(void **st)
-{
-	struct setup *a = w_setup(), *b = w_setup();
-	struct world *w;
-
-	(void)st;
-	a->max_call_ms = 60000;
-	w = w_talking(a);
-	w_run(w, 60000);
-	expect(w, "close model 1000;outcome ended max_duration hangup;");
-	w_end(w);
-	b->idle_ms = 30000;
-	w = w_talking(b);
-	w_run(w, 20000);
-	w_speech(w, "u");
-	w_run(w, 40000);                                                   /* still speaking */
-	w_speech_over(w, "u");
-	w_run(w, 29000);
-	assert_int_equal(w->outcomes, 0);
-	w_run(w, 1100);
-	assert_int_equal(w->outcomes, 1);
-	assert_string_equal(w->outcome.end_reason, "idle");
-	w_end(w);
-}
-
 /* --- Twilio's messages --- */
 
 static void a_hundred_malformed_messages_close_that_stream(void **st)
@@ -602,7 +577,6 @@ int main(void)
 		cmocka_unit_test(p38_a_stream_error_drops_the_stream_at_once),
 		cmocka_unit_test(a_fresh_token_takes_the_call_over),
 		cmocka_unit_test(the_second_sigterm_sends_the_call_elsewhere),
-		cmocka_unit_test(p24_a_call_has_a_longest_length_and_a_longest_silence),
 		cmocka_unit_test(a_hundred_malformed_messages_close_that_stream),
 		cmocka_unit_test(a_payload_that_is_no_base64_never_reaches_the_model),
 		cmocka_unit_test(a_mark_that_is_not_ours_changes_nothing),
