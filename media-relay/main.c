@@ -22,6 +22,7 @@
 #include "media-relay/pool.h"
 #include "media-relay/tls_front.h"
 #include "media-relay/worker_io.h"
+#include "openai/price.h"
 #include "version.h"
 
 #define LAST_S 5                         /* what has not ended by then is left */
@@ -261,6 +262,17 @@ static enum err tls_begin(struct relay *r, const struct settings *cf)
 	return e;
 }
 
+static enum err prices_begin(const struct settings *cf)
+{
+	struct buf why = BUF_INIT;
+	enum err e = price_load(cf->prices, &why);
+
+	if (e)
+		fprintf(stderr, "offhook-relay: %s\n", buf_z(&why));
+	buf_fini(&why);
+	return e;
+}
+
 static enum err begin(struct relay *r)
 {
 	const struct settings *cf = pool_settings(&r->pool);
@@ -269,6 +281,7 @@ static enum err begin(struct relay *r)
 	if (!e && r->control_fd < 0 && r->media_fd < 0)
 		e = fds_open(r, cf);
 	e = e ? e : trust_begin(r);
+	e = e ? e : prices_begin(cf);
 	e = e ? e : store_begin(r, cf);
 	e = e ? e : http_tools_start(&r->pool.http, cf->secret_key_file);        /* the store has made the key */
 	e = e ? e : workers_make(&r->pool, (unsigned)cf->relay_workers);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "media-relay/pool.h"
 #include "media-relay/worker_io.h"
+#include "openai/price.h"
 #include "version.h"
 
 enum err kept_load(struct kept **out, struct buf *why)
@@ -75,6 +76,7 @@ enum err pool_reload(struct pool *p, struct buf *why)
 	if (e)
 		return e;
 	e = kept_trust(k, p->kept, why);
+	e = e ? e : price_load(k->settings.prices, why);
 	if (e) {
 		kept_free(k);
 		return e;

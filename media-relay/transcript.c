@@ -420,7 +420,7 @@ void transcript_changes(const struct transcript *t, struct call_changes *c)
 	c->turn_seq = t->turn_seq;
 	c->event_seq = t->event_seq;
 	memcpy(c->usage, t->usage, sizeof c->usage);
-	c->cost = t->cost;
+	c->cost = price_round(t->cost);
 	c->latency_p50_ms = percentile(sorted, t->latencies_n, 50);
 	c->latency_p95_ms = percentile(sorted, t->latencies_n, 95);
 }

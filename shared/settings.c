@@ -76,6 +76,7 @@ static const struct {
 	{ offsetof(struct settings, webhook_socket), "/run/webhook.sock" },
 	{ offsetof(struct settings, relay_socket), "/run/relay.sock" },
 	{ offsetof(struct settings, htpasswd), "/htpasswd" },
+	{ offsetof(struct settings, prices), "/prices.json" },
 };
 #define LONGEST_SOCKET "/run/webhook.sock.0000"        /* as unix_listen binds it first */
 #define DATA_DIR_MAX   (sizeof ((struct sockaddr_un *)0)->sun_path - sizeof LONGEST_SOCKET)

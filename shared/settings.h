@@ -36,6 +36,7 @@ struct settings {
 	char *run_dir, *db_dir;                /* DATA/run, DATA/db */
 	char *webhook_socket, *relay_socket;   /* DATA/run/webhook.sock (FastCGI), DATA/run/relay.sock (control) */
 	char *htpasswd;                        /* DATA/htpasswd */
+	char *prices;                          /* DATA/prices.json: price.h; need not be there */
 };
 
 extern const struct field settings_fields[];
