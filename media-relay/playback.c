@@ -165,6 +165,20 @@ static void complete(struct playback *p, struct playback_item *it)
 	settle(p, (unsigned)(it - p->items));
 }
 
+enum err playback_prompt(struct playback *p, struct span id, struct span ulaw)
+{
+	struct playback_item *it = find(p, id) ? NULL : append(p, SPAN(""), id, 0);
+	enum err e = it ? chunks_add(&it->audio, (const uint8_t *)ulaw.p, ulaw.n) : ERR_LIMIT;
+
+	if (e == ERR_OK) {
+		it->came = ulaw.n;
+		it->orphan = it->complete = true;
+	} else if (it) {
+		retire(p, (unsigned)(it - p->items));
+	}
+	return e;
+}
+
 void playback_item_done(struct playback *p, struct span id)
 {
 	struct playback_item *it = find(p, id);

@@ -73,6 +73,8 @@ void playback_stream_lost(struct playback *p);                                  
 
 /* ERR_DENIED: of a response that was cut, dropped; ERR_LIMIT: too much of it waits, dropped; ERR_SYNTAX: no base64. */
 enum err playback_add(struct playback *p, struct span response, struct span item, int64_t content_index, struct span base64);
+/* A stored sentence: mu-law, to be heard once, of no model. */
+enum err playback_prompt(struct playback *p, struct span item, struct span ulaw);
 void playback_item_done(struct playback *p, struct span item);
 void playback_response_done(struct playback *p, struct span response);             /* all of its items are done; its id is forgotten */
 void playback_all_done(struct playback *p);                                        /* the model's connection is gone */

@@ -369,7 +369,7 @@ static void first_heard(void *ctx, const struct playback_item *it, int64_t at_ms
 	int64_t ms = at_ms > s->last_word_ms ? at_ms - s->last_word_ms : 0;
 
 	transcript_begun(&s->script, span_z(it->id));
-	if (s->last_word_ms < 0)
+	if (s->last_word_ms < 0 || !it->response[0])                     /* a stored sentence is no answer */
 		return;
 	transcript_latency(&s->script, span_z(it->id), ms);
 	session_observe_ms(s, M_TURN_LATENCY, ms);
@@ -396,7 +396,7 @@ enum err session_new(struct session **out, const struct session_ops *ops, void *
 	s->ctx = ctx;
 	s->again = again;
 	s->resume = "";
-	s->last_word_ms = s->vad_silence_ms = -1;
+	s->last_word_ms = s->vad_silence_ms = s->prompted_ms = -1;
 	s->notes = BUF_BOUND(4096);
 	span_copy(s->session_id, sizeof s->session_id, session_id);
 	s->play_out = (struct playback_out){ reserve_caller, commit_caller, first_heard, heard, s };

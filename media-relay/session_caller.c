@@ -279,6 +279,7 @@ void caller_tick(struct session *s)
 	session_count(s, M_FRAMES_UP, (s->uplink.sent - sent) / AUDIO_FRAME);
 	if (keypad_tick(&s->keypad, session_now(s), text))
 		give_keys(s, span_z(text));
+	prompt_tick(s);
 	caller_pump(s);
 	greeting_tick(s);
 }

@@ -109,6 +109,7 @@ struct session {
 	enum greeting greeting;
 	char greeting_response[TURN_ID];
 	char answer_item[TURN_ID];         /* the last one that audio came for */
+	int64_t prompted_ms;               /* when a stored sentence was last played; -1: never */
 	int64_t last_word_ms;              /* the caller's; -1: answered */
 	int64_t vad_silence_ms;
 	int64_t active_ms;                 /* last sign of a conversation */
@@ -172,6 +173,9 @@ void model_ask_next(struct session *s);                                         
 void model_choked(struct session *s);                                               /* after each event: a full queue is a dropped connection */
 
 void model_change(struct session *s);                                               /* to the connection that waits (session_next.c) */
+
+/* session_prompt.c */
+void prompt_tick(struct session *s);                                                /* with a caller on the line */
 
 /* session_next.c: the change before a session limit forces it */
 void next_plan(struct session *s, int64_t expires_at);                              /* a session was created; its own time of expiry, 0: not said */

@@ -59,6 +59,8 @@ void setup_free(struct setup *s)
 	free(s->account_sid);
 	free(s->agent_name);
 	free(s->voice);
+	free(s->language);
+	free(s->prompt);
 	free(s->greeting_create);
 	for (size_t i = 0; i < NOTICES; i++)
 		free(s->notices[i]);
@@ -441,6 +443,7 @@ static enum err names(struct source *s, struct setup *out)
 	out->account_sid = s->has_account ? dup_z(s->account.twilio_account_sid) : NULL;
 	out->agent_name = dup_z(s->agent.name);
 	out->voice = dup_z(s->agent.voice);
+	out->language = dup_z(s->agent.say_language);
 	return ERR_OK;
 }
 

@@ -59,6 +59,9 @@ struct setup {
 	char *targets, *timezone;     /* transfer_targets of the agent (JSON); its time zone. NULL: none, the host's */
 	char *voicemail;              /* what a mailbox is told; NULL: it is hung up on */
 	char *note;                   /* why the transfer failed that the caller comes back from; NULL: none did */
+	char *language;               /* the agent's, for the stored sentence; NULL: none in particular */
+	uint8_t *prompt;              /* the operator's own, mu-law; NULL: the built-in one. prompt_load() */
+	size_t prompt_n;
 	char *twilio_auth_token;      /* of the call's account, NULL when it has none: for the signature of the upgrade; the worker takes it */
 };
 

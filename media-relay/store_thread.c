@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "media-relay/audio.h"
+#include "media-relay/prompt.h"
 #include "media-relay/metrics.h"
 #include "media-relay/store_thread_io.h"
 
@@ -58,11 +60,24 @@ static enum err load_body(struct txn *txn, void *arg)
 	return err_repeats(j->err) ? j->err : ERR_OK;
 }
 
+/* After the transaction: files are not read inside of one. */
+static void load_prompt(const struct store_thread *t, struct setup *set)
+{
+	struct buf b = BUF_BOUND(PROMPT_MAX_MS * AUDIO_BYTES_MS + 1);
+
+	prompt_load(&b, atomic_load(&t->settings)->data_dir, set->language);
+	set->prompt_n = b.err ? 0 : b.n;
+	set->prompt = set->prompt_n ? (uint8_t *)buf_take(&b) : NULL;
+	buf_fini(&b);
+}
+
 static enum err load_run(struct store_thread *t, struct job *j)
 {
 	struct load l = { t, j, BUF_BOUND(4096) };
 	enum err e = store_read(t->store, load_body, &l);
 
+	if (!e && j->setup)
+		load_prompt(t, j->setup);
 	span_copy(j->why, sizeof j->why, span_head(buf_span(&l.why), sizeof j->why - 1));
 	buf_fini(&l.why);
 	return e;

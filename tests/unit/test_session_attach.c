@@ -1,5 +1,6 @@
 /* session_attach: a model connection goes, another comes, and the call goes on. Scripts against the made-up world. */
 #include "call_world.h"
+#include "media-relay/prompt.h"
 
 static void drop(struct world *w)
 {
@@ -200,6 +201,65 @@ static void keys_pressed_meanwhile_are_given_once(void **st)
 	w_run(w, 300);
 	w_ready(w);
 	expect(w, "turn 3 user [keypad: 7];dial first;update;" SO_FAR "user [keypad: 7];create;");
+	w_end(w);
+}
+
+/* --- no dead air --- */
+
+static void who_waits_two_seconds_for_a_model_hears_a_sentence_and_then_the_greeting(void **st)
+{
+	struct setup *set = w_setup();
+	struct world *w;
+
+	(void)st;
+	set->prompt = calloc(1, 1600);
+	set->prompt_n = 1600;
+	memset(set->prompt, 0x55, 1600);
+	w = w_begin(set);
+	w_start(w);
+	w_run(w, 1980);
+	assert_int_equal(w->down.n, 0);
+	w_run(w, 40);
+	assert_int_equal(w->down.n, 1600);
+	assert_int_equal((uint8_t)w->down.p[0], 0x55);
+	w_run(w, 1000);
+	w_ready(w);
+	expect(w, "load;dial first;save connected;update;greet;");
+	w_run(w, 400);
+	assert_int_equal(w->down.n, 1600);                       /* the prompt once, in five seconds */
+	w_answer(w, "resp_G", "item_G", 500, "Hello");
+	w_run(w, 1000);
+	assert_int_equal(w->down.n, 1600 + 4000);
+	expect(w, "turn 0 assistant Hello;turn 0 assistant Hello;save greeted;");
+	w_end(w);
+}
+
+static void a_sentence_that_is_broken_into_is_no_answer_to_be_cut(void **st)
+{
+	struct world *w = w_talking(silent_setup());
+
+	(void)st;
+	w_event(w, EV_MODEL_CLOSED, "1006");
+	w_run(w, 300);
+	w_created(w);
+	w_run(w, 1800);
+	assert_true(w->down.n >= 1600);                          /* the built-in one */
+	w_updated(w, "audio/pcmu", "audio/pcmu", "marin");
+	forget(w);
+	w_speech(w, "u1");
+	expect(w, "clear;");
+	w_end(w);
+}
+
+static void the_caller_hears_the_fallback_within_ten_seconds(void **st)
+{
+	struct world *w = w_begin(w_setup());
+
+	(void)st;
+	w_start(w);
+	w_run(w, 9100);
+	assert_non_null(strstr(buf_z(&w->log), "outcome error model_failed fallback;"));
+	assert_true(w->down.n >= 2 * (prompt_moment.n));         /* twice until then */
 	w_end(w);
 }
 
@@ -437,6 +497,9 @@ int main(void)
 		cmocka_unit_test(what_was_understood_is_not_heard_twice),
 		cmocka_unit_test(what_the_caller_did_not_hear_of_an_old_answer_is_taken_back),
 		cmocka_unit_test(keys_pressed_meanwhile_are_given_once),
+		cmocka_unit_test(who_waits_two_seconds_for_a_model_hears_a_sentence_and_then_the_greeting),
+		cmocka_unit_test(a_sentence_that_is_broken_into_is_no_answer_to_be_cut),
+		cmocka_unit_test(the_caller_hears_the_fallback_within_ten_seconds),
 		cmocka_unit_test(a_relay_that_takes_over_knows_what_was_said),
 		cmocka_unit_test(a_session_is_changed_at_a_quiet_moment_before_its_limit),
 		cmocka_unit_test(without_a_quiet_moment_it_is_changed_shortly_before_the_limit),
