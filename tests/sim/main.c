@@ -4,6 +4,7 @@
 
 #include "model.h"
 #include "phone.h"
+#include "tool.h"
 #include "version.h"
 
 static const struct {
@@ -11,6 +12,7 @@ static const struct {
 	int (*run)(int argc, char **argv);              /* the words after the name */
 } programs[] = {
 	{ "phone", "places calls as Twilio does: webhook, TwiML, media stream", phone_main },
+	{ "tool",  "an HTTP tool that answers with what it was sent", tool_main },
 	{ "model", "answers as the OpenAI Realtime API does: TLS, sessions, speech", model_main },
 };
 #define N_PROGRAMS (sizeof programs / sizeof *programs)
