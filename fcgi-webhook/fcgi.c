@@ -116,13 +116,26 @@ static bool params_copy(struct request *r, FCGX_ParamArray env)
 	return at;
 }
 
+static bool signal_waits(const sigset_t *idle)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sigismember(&pending, sig) == 1 && sigismember(idle, sig) == 0)
+			return true;
+	return false;
+}
+
+/* Under load the socket is always ready, and epoll_pwait alone would let a signal wait for ever. */
 static enum err wait_for_one(struct fcgi *f, const sigset_t *idle)
 {
 	struct epoll_event ev;
-	sigset_t busy;
 
-	pthread_sigmask(SIG_SETMASK, idle, &busy);       /* under load the socket is always ready, and a waiting signal would wait for ever */
-	pthread_sigmask(SIG_SETMASK, &busy, NULL);
+	if (signal_waits(idle)) {
+		sigsuspend(idle);
+		return ERR_BUSY;
+	}
 	if (epoll_pwait(f->epoll_fd, &ev, 1, -1, idle) == 1)
 		return ERR_OK;
 	return errno == EINTR ? ERR_BUSY : ERR_IO;
