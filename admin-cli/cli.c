@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/proc.h"
@@ -187,6 +188,7 @@ int cli_main(int argc, char **argv)
 	(void)argc;
 	locale_set();
 	signal(SIGPIPE, SIG_IGN);
+	umask(007);                      /* what the store makes is for the group: all programs of a host */
 	log_init("offhook", LOG_INFO, LOG_TEXT);
 	e = args_parse(&a, commands, commands_n, (const char *const *)argv + 1, &c.why);
 	c.json = a.json;

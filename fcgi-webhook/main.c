@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -205,6 +206,7 @@ int main(int argc, char **argv)
 	int code;
 
 	prctl(PR_SET_NAME, "offhook-webhook");
+	umask(007);                      /* what the store makes is for the group: all programs of a host */
 	if (argc == 2 && (span_is(span_z(argv[1]), "--help") || span_is(span_z(argv[1]), "-h")))
 		return usage();
 	if (argc == 2 && span_is(span_z(argv[1]), "--version"))
