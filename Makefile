@@ -43,7 +43,7 @@ ALL_LDFLAGS = -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(filter -fsanit
 LIBS       := -ldb-5.3 -ljson-c -lcrypto -lcrypt -lm
 RELAY_LIBS := -lcurl -lwebsockets -lev -lssl -lspeexdsp $(LIBS)
 HOOK_LIBS  := -lfcgi $(LIBS)
-CLI_LIBS   := -lsmartcols -lssl $(LIBS)
+CLI_LIBS   := -lcurl -lsmartcols -lssl $(LIBS)
 SIM_LIBS   := -lwebsockets -lev -lssl $(LIBS)
 TEST_LIBS  := -lcmocka -lcurl -lwebsockets -lev -lssl -lspeexdsp -lfcgi -lsmartcols $(LIBS)
 

@@ -26,6 +26,7 @@ static const struct explain_word events[] = {
 	{ "limit.idle_asked",      EXPLAIN_FINDING, "nothing was said for {quiet_ms:s}: the agent asked whether the caller is there" },
 	{ "limit.warned",          EXPLAIN_FINDING, "{limit}: most of it was used, the agent was told to come to an end" },
 	{ "limit.reached",         EXPLAIN_FINDING, "{limit}: reached, the agent said goodbye" },
+	{ "post_call.failed",      EXPLAIN_FINDING, "the message to post_call_url was given up after many tries: {error}" },
 	{ "prompt.played",         EXPLAIN_FINDING, "the model was not there in time: a stored prompt was played ({name})" },
 };
 

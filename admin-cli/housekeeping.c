@@ -1,6 +1,6 @@
 /*
  * housekeeping - a child of `serve`, the one process that looks after the database: what was committed without waiting is on the disk within a
- * second, checkpoints keep recovery short, old calls and used-up tickets go, free space is watched. It may be killed at any moment.
+ * second, checkpoints keep recovery short, old calls and used-up tickets go, free space is watched, post-call messages are sent. It may be killed at any moment.
  */
 #include <errno.h>
 #include <signal.h>
@@ -10,14 +10,18 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli.h"
+#include "post_call.h"
 #include "store/call.h"
 #include "store/ticket.h"
 
-#define DAY_MS ((int64_t)86400000)
+#define DAY_MS  ((int64_t)86400000)
+#define IDLE_MS 250
+#define BUSY_MS 20
 
 struct keeper {
 	struct cli *cli;
 	enum space_level space;
+	struct poster *poster;
 };
 
 static enum err flush(struct keeper *k)
@@ -88,12 +92,18 @@ static enum err purge_calls(struct keeper *k)
 	return e;
 }
 
+static enum err post_calls(struct keeper *k)
+{
+	return poster_step(k->poster, k->cli->store);
+}
+
 static const struct chore {
 	const char *name;
 	enum err (*run)(struct keeper *);
 	int64_t every_ms;
 } chores[] = {
 	{ "flush", flush, 500 },
+	{ "post_call", post_calls, 0 },
 	{ "checkpoint", checkpoint, 10000 },
 	{ "space", watch_space, 10000 },
 	{ "tickets", purge_tickets, 60000 },
@@ -156,6 +166,7 @@ enum err housekeeping_run(struct cli *c, const struct args *a)
 	struct keeper k = { .cli = c };
 	int64_t due[CHORES] = { 0 };
 	sigset_t set;
+	enum err e;
 
 	(void)a;
 	sigemptyset(&set);
@@ -163,12 +174,12 @@ enum err housekeeping_run(struct cli *c, const struct args *a)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	do {
-		enum err e = cli_open(c, true);
-
-		if (e)
-			return e;
+	e = poster_new(&k.poster);
+	while (!e && !(e = cli_open(c, true))) {
 		round_of(&k, due, clock_ms());
-	} while (!signal_came(c, &set, 250));
-	return c->store ? store_checkpoint(c->store) : ERR_OK;
+		if (signal_came(c, &set, poster_busy(k.poster) ? BUSY_MS : IDLE_MS))
+			break;
+	}
+	poster_free(k.poster);
+	return !e && c->store ? store_checkpoint(c->store) : e;
 }

@@ -49,6 +49,5 @@ void http_tools_ask(struct http_tools *h, const struct http_ask *a);         /* 
 /* For tests: what would be sent. */
 enum err http_tool_body(struct buf *out, const struct http_ask *a);
 enum err http_tool_query(struct buf *url, struct span arguments);            /* appends to a URL */
-enum err http_tool_sign(struct buf *header, struct span secret, int64_t unix_s, struct span body);
 
 #endif

@@ -1,10 +1,9 @@
 /* http_tool_request - a call of a tool as an HTTP request. */
-#include <openssl/hmac.h>
 #include <stdlib.h>
 
-#include "base/b64.h"
 #include "base/clock.h"
 #include "base/form.h"
+#include "base/hook_sign.h"
 #include "base/json.h"
 #include "media-relay/http_tool_io.h"
 #include "version.h"
@@ -63,27 +62,6 @@ enum err http_tool_query(struct buf *url, struct span arguments)
 	}
 	json_object_put(o);
 	return url->err;
-}
-
-enum err http_tool_sign(struct buf *header, struct span secret, int64_t unix_s, struct span body)
-{
-	struct buf message = BUF_INIT;
-	uint8_t mac[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-	char hex[2 * EVP_MAX_MD_SIZE + 1] = "";
-	enum err e;
-
-	buf_printf(&message, "%lld.", (long long)unix_s);
-	buf_add(&message, body);
-	e = message.err;
-	if (!e && !HMAC(EVP_sha256(), secret.p, (int)secret.n, (const uint8_t *)message.p, message.n, mac, &n))
-		e = ERR_CRYPTO;
-	buf_fini(&message);
-	if (e)
-		return e;
-	hex_encode(hex, mac, n);
-	buf_printf(header, "X-Offhook-Signature: t=%lld,v1=%s", (long long)unix_s, hex);
-	return header->err;
 }
 
 /* --- headers --- */
@@ -156,7 +134,7 @@ static enum err with_secret(struct http_job *j, const struct seal_key *k, const 
 static enum err add_signature(struct http_job *j, struct span secret)
 {
 	struct buf line = BUF_INIT;
-	enum err e = http_tool_sign(&line, secret, clock_wall_ms() / 1000, buf_span(&j->body));
+	enum err e = hook_sign(&line, secret, clock_wall_ms() / 1000, buf_span(&j->body));
 
 	if (!e)
 		return add(j, &line);
