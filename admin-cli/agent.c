@@ -112,7 +112,7 @@ enum err agent_clone_run(struct cli *c, const struct args *a)
 	return e;
 }
 
-/* --- history: this version and those before it --- */
+/* --- history: every version is kept, the one that counts too --- */
 
 struct history {
 	struct job job;
@@ -149,7 +149,7 @@ static enum err history_body(struct txn *t, void *arg)
 	h->txn = t;
 	h->err = h->rows ? ERR_OK : ERR_NOMEM;
 	e = h->err ? h->err : noun_get(t, j->noun, j->x, j->rec, &j->why);
-	if (!e && version_each(j->rec, h))
+	if (!e)
 		e = agent_history(t, span_z(((struct agent *)j->rec)->id), &page, version_each, h);
 	buf_fini(&page.next);
 	return e ? e : h->err;

@@ -171,10 +171,20 @@ static bool arg_slot(const struct args *a, size_t k, struct slot *s)
 	return false;
 }
 
+/* `create [<X>] [<field=value>...]`: a first word that is a field already leaves X out. */
+static void optional_skip(const struct args *a, const char *word, size_t *k)
+{
+	struct slot s, next;
+
+	if (strchr(word, '=') && arg_slot(a, *k, &s) && s.optional && !s.many && arg_slot(a, *k + 1, &next) && next.many)
+		++*k;
+}
+
 static enum err word_read(struct args *a, const char *word, size_t *k, struct buf *why)
 {
 	struct slot s;
 
+	optional_skip(a, word, k);
 	if (!arg_slot(a, *k, &s) || (s.many && a->rest_n == ARGS_REST)) {
 		buf_printf(why, "%.80s is one word too many", word);
 		return ERR_USAGE;

@@ -57,15 +57,30 @@ static enum err assign_read(struct job *j, const char *word, struct assign *as)
 	return value_read(j, as->field, word + name.n + 1, &as->value);
 }
 
-enum err assigns_read(struct job *j, const struct args *a)
+/* `create X`: what a record is called is a field like the others. */
+static enum err called(struct job *j, struct assign *as)
+{
+	const struct record_type *rt = j->noun->type;
+
+	as->field = field_find(rt->fields, rt->fields_n, span_z(strcmp(j->noun->key, "id") == 0 ? "name" : j->noun->key));
+	if (!as->field)
+		return ERR_INTERNAL;
+	buf_add(&as->value, j->x);
+	j->set_n++;
+	return as->value.err;
+}
+
+enum err assigns_read(struct job *j, const struct args *a, bool create)
 {
 	enum err e = ERR_OK;
 
-	j->set = calloc(a->rest_n ? a->rest_n : 1, sizeof *j->set);
+	j->set = calloc(a->rest_n + 1, sizeof *j->set);
 	if (!j->set)
 		return ERR_NOMEM;
+	if (create && j->x.p)
+		e = called(j, &j->set[0]);
 	for (size_t i = 0; i < a->rest_n && !e; i++, j->set_n++)
-		e = assign_read(j, a->rest[i], &j->set[i]);
+		e = assign_read(j, a->rest[i], &j->set[j->set_n]);
 	return e;
 }
 

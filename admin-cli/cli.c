@@ -84,14 +84,23 @@ enum err cli_txn(struct cli *c, enum cli_access access, enum err (*body)(struct 
 
 /* --- help --- */
 
+static void help_settings(struct cli *c)
+{
+	buf_addz(&c->out, "\nEnvironment, also read from $OFFHOOK_ENV, ./.env or /etc/offhook/offhook.env:\n");
+	settings_print_help(&c->out);
+}
+
 static enum err help(struct cli *c, const struct args *a)
 {
 	const char *noun = a->words_n ? a->word[0] : NULL;
+	bool settings = !noun || strcmp(noun, "serve") == 0;
 
 	if (a->cmd) {
 		buf_addz(&c->out, "usage: ");
 		usage_line(&c->out, a->cmd, noun);
 		buf_printf(&c->out, "\n        %s\n", a->cmd->help);
+		if (settings)
+			help_settings(c);
 		return ERR_OK;
 	}
 	if (!noun)
@@ -99,10 +108,8 @@ static enum err help(struct cli *c, const struct args *a)
 	usage_list(&c->out, commands, commands_n, noun);
 	buf_addz(&c->out, "\n--json prints JSON wherever something is printed. X is an id, a name or account/name; field=@FILE and field=@- read the value.\n"
 			  "Exit: 0 done, 1 failed, 2 usage, 3 not found, 4 refused.\n");
-	if (!noun) {
-		buf_addz(&c->out, "\nEnvironment, also read from $OFFHOOK_ENV, ./.env or /etc/offhook/offhook.env:\n");
-		settings_print_help(&c->out);
-	}
+	if (settings)
+		help_settings(c);
 	return ERR_OK;
 }
 
@@ -133,6 +140,8 @@ static enum err load(struct cli *c)
 {
 	enum err e = settings_load(&c->cf, &c->why);
 
+	if (e == ERR_NOTFOUND)                 /* exit code 3 is for what the command line names */
+		e = ERR_VALUE;
 	if (!e)
 		log_init("offhook", settings_log_level(&c->cf), settings_log_format(&c->cf));
 	return e;

@@ -11,7 +11,7 @@ const struct cmd commands[] = {
 
 	{ NOUNS " list [--q <text>]", noun_list_run, "all of them, by name", 0 },
 	{ NOUNS " show <X>", noun_show_run, "one, with every field; secrets only as `set`", 0 },
-	{ NOUNS " create [<field=value>...]", noun_create_run, "make one and print its key; fields not given have their defaults", 0 },
+	{ NOUNS " create [<X>] [<field=value>...]", noun_create_run, "make one, called X, and print its key; fields not given have their defaults", 0 },
 	{ NOUNS " set <X> <field=value>...", noun_set_run, "change the fields given; an empty value means none", 0 },
 	{ NOUNS " delete <X> [--force]", noun_delete_run, "delete one; what others use only with --force", 0 },
 	{ NOUNS " export [<X>]", noun_export_run, "one or all as JSON, for import", 0 },

@@ -269,10 +269,10 @@ static void secret_print(struct job *j)
 enum err noun_create_run(struct cli *c, const struct args *a)
 {
 	struct job j;
-	enum err e = job_init(&j, c, a->word[0], SPAN_NONE);
+	enum err e = job_init(&j, c, a->word[0], arg_span(a, "X"));
 
 	if (!e)
-		e = assigns_read(&j, a);
+		e = assigns_read(&j, a, true);
 	if (!e)
 		e = job_run(&j, CLI_WRITE, create_body);
 	if (!e && c->json)
@@ -305,7 +305,7 @@ enum err noun_set_run(struct cli *c, const struct args *a)
 	enum err e = job_init(&j, c, a->word[0], arg_span(a, "X"));
 
 	if (!e)
-		e = assigns_read(&j, a);
+		e = assigns_read(&j, a, false);
 	if (!e)
 		e = job_run(&j, CLI_WRITE, set_body);
 	if (!e && c->json)

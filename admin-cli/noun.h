@@ -30,7 +30,7 @@ void job_begin(struct job *j);                                   /* first line o
 enum err job_run(struct job *j, enum cli_access access, enum err (*body)(struct txn *, void *));        /* tells what went wrong */
 void job_fini(struct job *j);
 
-enum err assigns_read(struct job *j, const struct args *a);      /* a->rest; unknown fields are ERR_USAGE with the nearest name */
+enum err assigns_read(struct job *j, const struct args *a, bool create);  /* a->rest, and X of `create X`; unknown fields are ERR_USAGE with the nearest name */
 enum err assigns_apply(struct job *j, void *rec);
 
 /* "account/name" and the like: how an error names a record of the noun. */

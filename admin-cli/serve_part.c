@@ -424,6 +424,7 @@ static _Noreturn void once_main(struct serve *s, const char *const *words, pid_t
 	child_settle(parent);
 	fds_place(NULL, 0);
 	env_set("OFFHOOK_DATA_DIR", "%s", s->data_dir);
+	env_set(CONF_SUPERVISED, "1");
 	execv(program_path(s, PART_HOUSEKEEPING, &b), argv);
 	_exit(127);
 }

@@ -132,7 +132,7 @@ static enum err make_dir(struct serve *s, const char *path)
 {
 	enum err e = dir_make(path, 0770);
 
-	return e ? cli_fail(s->cli, e, "%s: cannot make this directory: %s", path, err_text(e)) : ERR_OK;
+	return e ? cli_fail(s->cli, e == ERR_NOTFOUND ? ERR_IO : e, "%s: cannot make this directory: %s", path, err_text(e)) : ERR_OK;
 }
 
 /* What lighttpd serves as files lies beside its configuration when installed, and with the webhook's sources in a checkout. */
@@ -164,7 +164,7 @@ static enum err find_conf(struct serve *s)
 	}
 	buf_fini(&b);
 	if (!s->conf_file)
-		return cli_fail(s->cli, ERR_NOTFOUND, "%s: not found beside %s: start offhook from its checkout, or `make install`", name, s->bin_dir);
+		return cli_fail(s->cli, ERR_DOWN, "%s: not found beside %s: start offhook from its checkout, or `make install`", name, s->bin_dir);
 	return find_share(s);
 }
 
@@ -175,7 +175,7 @@ static enum err find_lighttpd(struct serve *s)
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
 		if (access(places[i], X_OK) == 0)
 			return (s->lighttpd = span_dup(span_z(places[i]))) ? ERR_OK : ERR_NOMEM;
-	return cli_fail(s->cli, ERR_NOTFOUND, "lighttpd: not found: apt-get install lighttpd lighttpd-mod-openssl");
+	return cli_fail(s->cli, ERR_DOWN, "lighttpd: not found: apt-get install lighttpd lighttpd-mod-openssl");
 }
 
 static enum err find_programs(struct serve *s)

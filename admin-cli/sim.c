@@ -83,16 +83,30 @@ static enum err start(struct sim *s, struct cli *c)
 	return cli_fail(c, ERR_DOWN, "%s: cannot be started: %s", buf_z(&s->program), strerror(errno));
 }
 
+static enum err our_options(struct sim *s, struct cli *c)
+{
+	webhook_url(s, &c->cf);
+	option(s, "--url", buf_z(&s->url));
+	option(s, "--public-url", c->cf.public_url);
+	return credentials(s, c);
+}
+
+/* Its page needs no database. */
+static bool asks_help(const struct args *a)
+{
+	for (size_t i = 0; i < a->rest_n; i++)
+		if (strcmp(a->rest[i], "--help") == 0)
+			return true;
+	return false;
+}
+
 /* What is given on the command line comes last, so it counts. */
 enum err sim_call_run(struct cli *c, const struct args *a)
 {
 	struct sim s = { .argv = { "offhook-sim", "phone" }, .n = 2 };
 	enum err e;
 
-	webhook_url(&s, &c->cf);
-	option(&s, "--url", buf_z(&s.url));
-	option(&s, "--public-url", c->cf.public_url);
-	e = credentials(&s, c);
+	e = asks_help(a) ? ERR_OK : our_options(&s, c);
 	for (size_t i = 0; i < a->rest_n; i++)
 		s.argv[s.n++] = a->rest[i];
 	if (!e)

@@ -10,6 +10,7 @@ static const struct cmd cmds[] = {
 	{ "cat|dog show <X>", NULL, "shows", 0 },
 	{ "cat|dog set <X> <field=value>...", NULL, "sets", 0 },
 	{ "cat make [<field=value>...] [--force]", NULL, "makes", 0 },
+	{ "cat buy [<X>] [<field=value>...]", NULL, "buys", 0 },
 	{ "cat connect <e164> --agent <agent>", NULL, "connects", 0 },
 	{ "sim call [<option>...]", NULL, "passes on", CMD_RAW },
 	{ "sim", NULL, "one word", 0 },
@@ -52,6 +53,10 @@ static const struct row rows[] = {
 	{ { "cat", "make" }, ERR_OK, "makes" },
 	{ { "cat", "make", "--force", "a=1" }, ERR_OK, "makes --force= [a=1]" },
 	{ { "cat", "make", "--force=1" }, ERR_USAGE, "the option takes no value" },
+	{ { "cat", "buy" }, ERR_OK, "buys" },
+	{ { "cat", "buy", "tom" }, ERR_OK, "buys X=tom" },
+	{ { "cat", "buy", "tom", "a=1" }, ERR_OK, "buys X=tom [a=1]" },
+	{ { "cat", "buy", "a=1", "b=2" }, ERR_OK, "buys [a=1] [b=2]" },
 	{ { "cat", "connect", "+49", "--agent", "a" }, ERR_OK, "connects e164=+49 --agent=a" },
 	{ { "cat", "connect", "+49" }, ERR_USAGE, "--agent is missing" },
 	{ { "sim", "call", "--json", "--x", "y" }, ERR_OK, "passes on [--json] [--x] [y]" },
@@ -121,7 +126,7 @@ static void usage_speaks_of_the_noun_that_was_typed(void **state)
 	buf_reset(&b);
 	assert_int_equal(usage_list(&b, cmds, ROWS(cmds), "sim"), 2);
 	assert_int_equal(usage_list(&b, cmds, ROWS(cmds), "db-touch"), 0);
-	assert_int_equal(usage_list(&b, cmds, ROWS(cmds), NULL), 7);
+	assert_int_equal(usage_list(&b, cmds, ROWS(cmds), NULL), 8);
 	buf_fini(&b);
 }
 
