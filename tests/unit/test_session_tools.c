@@ -1,4 +1,5 @@
 /* session with tools: whole calls as scripts - what the model asks for, what the caller hears, what is asked of the world. */
+#include "base/fault.h"
 #include "call_world.h"
 #include "media-relay/tools.h"
 
@@ -446,6 +447,60 @@ static void p35_a_mailbox_gets_its_message_or_nothing_and_a_fax_nothing(void **s
 	}
 }
 
+static void a_result_that_comes_behind_a_new_connection_reaches_it_as_history(void **st)
+{
+	struct world *w = w_talking(tool_setup());
+
+	(void)st;
+	asks(w, "r1", "lookup", "{}");
+	w_event(w, EV_MODEL_CLOSED, "1006");
+	w_run(w, 300);
+	w_ready(w);
+	w_run(w, 40);
+	forget(w);
+	result(w, 1, 200, "{\"found\":\"nine\"}");
+	w_run(w, 40);
+	assert_non_null(strstr(buf_z(&w->log), "found"));
+	assert_null(strstr(buf_z(&w->log), "output r1"));
+	assert_true(strstr(buf_z(&w->log), "create;") > strstr(buf_z(&w->log), "found"));
+	w_end(w);
+}
+
+static void out_of_memory_anywhere_is_survived(void **st)
+{
+	(void)st;
+#ifdef OFFHOOK_FAULTS
+	for (unsigned n = 0;; n++) {
+		struct world *w = w_talking(tool_setup());
+		bool met;
+
+		fault_arm(n);
+		w_response(w, "r1");
+		call_item(w, "r1", "c1", "lookup", "{\\\"day\\\":\\\"x\\\"}");
+		call_item(w, "r1", "c2", "get_current_time", "{}");
+		call_item(w, "r1", "c3", "collect_digits", "{\\\"secret\\\":true,\\\"deliver_to\\\":\\\"weather\\\"}");
+		calls_done(w, "r1", "completed");
+		w_run(w, 1600);
+		filler_created(w, "f");
+		result(w, 1, 200, "fine");
+		press_keys(w, "12#");
+		result(w, 2, 200, "taken");
+		w_done(w, "f", "completed");
+		asks(w, "r2", "transfer_call", "{\\\"target\\\":\\\"Sales\\\"}");
+		w_answer(w, "r3", "iA", 200, "One moment");
+		w_run(w, 600);
+		w_event(w, EV_OUTCOME_SAVED, NULL);
+		w_event(w, EV_RETURNED, "busy");
+		met = fault_disarm();
+		w_end(w);
+		if (!met) {
+			assert_true(n > 30);
+			break;
+		}
+	}
+#endif
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +519,8 @@ int main(void)
 		cmocka_unit_test(p41_secret_keys_and_what_is_said_meanwhile_go_to_nobody_but_their_tool),
 		cmocka_unit_test(collected_keys_end_with_the_pause_of_somebody_who_reads_a_card),
 		cmocka_unit_test(mcp_requests_are_approved_by_the_list_and_answers_follow),
+		cmocka_unit_test(a_result_that_comes_behind_a_new_connection_reaches_it_as_history),
+		cmocka_unit_test(out_of_memory_anywhere_is_survived),
 		cmocka_unit_test(p35_a_mailbox_gets_its_message_or_nothing_and_a_fax_nothing),
 	};
 
