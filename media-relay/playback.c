@@ -8,6 +8,7 @@
 #define MESSAGE_MAX  (200 * AUDIO_BYTES_MS)
 #define MARK_EVERY   (100 * AUDIO_BYTES_MS)
 #define LEAD_MIN_MS  40
+#define KEEP_MS      2000                        /* a phone that echoes no marks: so long after it was due, what was sent counts as heard */
 #define LATE_MS      40                          /* a mark that comes back this much later than the quickest one means a phone that fell behind */
 
 void playback_init(struct playback *p, const struct playback_out *out, struct chunk_pool *pool, enum audio_format format, int64_t lead_ms)
@@ -27,6 +28,7 @@ void playback_init(struct playback *p, const struct playback_out *out, struct ch
 static void retire(struct playback *p, unsigned i)
 {
 	chunks_clear(&p->items[i].audio);
+	chunks_clear(&p->items[i].wire);
 	memmove(p->items + i, p->items + i + 1, (p->items_n - i - 1) * sizeof *p->items);
 	p->items_n--;
 }
@@ -98,7 +100,7 @@ static struct playback_item *append(struct playback *p, struct span response, st
 		return NULL;
 	it->content_index = content_index;
 	it->serial = ++p->serials;
-	it->audio.pool = p->pool;
+	it->audio.pool = it->wire.pool = p->pool;
 	it->clock_ms = it->acked_ms = -1;
 	audio_down_start(&it->down, p->format);
 	p->items_n++;
@@ -277,6 +279,30 @@ static void clock_on(struct playback *p, struct playback_item *it, size_t n, int
 		p->first_sent_ms = now_ms;
 }
 
+static void echo_out(struct playback *p, const uint8_t *audio, size_t n)
+{
+	int64_t at = p->end_ms - ms_of(n);
+
+	for (size_t i = 0; p->echo && i < n; i += AUDIO_FRAME, at += 20)
+		echo_played(p->echo, at, audio + i, AUDIO_FRAME);
+}
+
+/* `real` bytes have just gone; of those before, what must have been heard by now goes. Without memory nothing of it can come back. */
+static void keep_sent(struct playback *p, struct playback_item *it, const uint8_t *audio, size_t real, int64_t now_ms)
+{
+	int64_t past = it->clock_pos_ms + now_ms - it->clock_ms - KEEP_MS;
+	uint64_t heard;
+
+	if (!p->reversible)
+		return;
+	past = past > it->acked_ms ? past : it->acked_ms;
+	heard = past > 0 ? (uint64_t)past * AUDIO_BYTES_MS : 0;
+	if (chunks_add(&it->wire, audio, real) != ERR_OK)
+		chunks_clear(&it->wire);
+	else if (heard < it->sent && it->wire.n > it->sent - heard)
+		chunks_drop(&it->wire, it->wire.n - (size_t)(it->sent - heard));
+}
+
 static bool send_media(struct playback *p, struct playback_item *it, size_t n, int64_t now_ms)
 {
 	struct span sid = span_z(p->stream_sid);
@@ -291,7 +317,9 @@ static bool send_media(struct playback *p, struct playback_item *it, size_t n, i
 	p->out->commit(p->out->ctx, stream_media(room, sid, audio, n));
 	chunks_drop(&it->audio, real);
 	clock_on(p, it, n, now_ms);
+	echo_out(p, audio, n);
 	it->sent += real;
+	keep_sent(p, it, audio, real, now_ms);
 	it->since_mark += (unsigned)n;
 	p->frames += n / AUDIO_FRAME;
 	return true;
@@ -336,7 +364,7 @@ void playback_pump(struct playback *p, int64_t now_ms)
 {
 	unsigned i = 0;
 
-	if (!p->on || (p->clear_due && !send_clear(p)))
+	if (!p->on || (p->clear_due && !send_clear(p)) || p->held)
 		return;
 	while (i < p->items_n) {
 		struct playback_item *it = &p->items[i];
@@ -428,7 +456,7 @@ static int64_t heard_ms(const struct playback *p, const struct playback_item *it
 
 	if (it->clock_ms >= 0 && p->echo_ms > p->echo_min_ms + LATE_MS)
 		est -= p->echo_ms - p->echo_min_ms;
-	est = overdue(p, it, now_ms, est);
+	est = p->held ? ms_of(it->sent) : overdue(p, it, now_ms, est);
 	est = est < it->acked_ms ? it->acked_ms : est;
 	est = est < 0 ? 0 : est;
 	return est < ms_of(it->sent) ? est : ms_of(it->sent);
@@ -458,7 +486,7 @@ unsigned playback_cut(struct playback *p, int64_t now_ms, struct playback_cut cu
 
 	while (p->items_n && ended(p, &p->items[0], now_ms))
 		heard_out(p, 0);
-	if (p->on && p->end_ms)
+	if (p->on && p->end_ms && !p->held)
 		send_clear(p);
 	for (unsigned i = 0; i < p->items_n; i++) {
 		struct playback_item *it = &p->items[i];
@@ -471,7 +499,55 @@ unsigned playback_cut(struct playback *p, int64_t now_ms, struct playback_cut cu
 		n++;
 	}
 	playback_forget(p);
+	p->held = false;
 	p->marks_valid = p->marks_acked = p->marks_n;
 	p->end_ms = now_ms;
 	return n;
+}
+
+/* --- perhaps the caller broke in --- */
+
+/* What was sent and not heard is the beginning of what waits again. */
+static void take_back(struct playback *p, struct playback_item *it, int64_t now_ms)
+{
+	int64_t heard = heard_ms(p, it, now_ms);
+	uint64_t from = heard < ms_of(it->sent) ? (uint64_t)heard * AUDIO_BYTES_MS : it->sent;
+	size_t n = (size_t)(it->sent - from);
+
+	n = n < it->wire.n ? n : it->wire.n;
+	chunks_drop(&it->wire, it->wire.n - n);
+	chunks_join(&it->wire, &it->audio);
+	it->audio = it->wire;
+	it->wire = (struct chunks){ .pool = p->pool };
+	if (it->acked_ms < 0 && heard > 0)
+		p->out->first_heard(p->out->ctx, it, now_ms - heard);
+	it->sent -= n;
+	it->acked_ms = it->sent ? ms_of(it->sent) : -1;
+	it->since_mark = 0;
+	it->clock_ms = -1;
+	it->drained = false;
+}
+
+int64_t playback_hold(struct playback *p, int64_t now_ms)
+{
+	if (p->held)
+		return (int64_t)(waiting(p) / AUDIO_BYTES_MS);
+	while (p->items_n && ended(p, &p->items[0], now_ms))
+		heard_out(p, 0);
+	if (p->on && p->end_ms && p->items_n)
+		send_clear(p);
+	for (unsigned i = 0; i < p->items_n; i++)
+		take_back(p, &p->items[i], now_ms);
+	p->held = true;
+	p->marks_valid = p->marks_acked = p->marks_n;
+	p->end_ms = now_ms;
+	for (unsigned i = p->items_n; i-- > 0;)
+		settle(p, i);
+	return (int64_t)(waiting(p) / AUDIO_BYTES_MS);
+}
+
+void playback_go_on(struct playback *p, int64_t now_ms)
+{
+	p->held = false;
+	playback_pump(p, now_ms);
 }

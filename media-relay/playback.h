@@ -11,6 +11,7 @@
 #define OFFHOOK_PLAYBACK_H
 
 #include "media-relay/audio.h"
+#include "media-relay/echo.h"
 
 #define PLAYBACK_ITEMS     16
 #define PLAYBACK_MARKS     256
@@ -22,6 +23,7 @@ struct playback_item {
 	int64_t content_index;
 	uint64_t serial;
 	struct chunks audio;               /* not yet sent */
+	struct chunks wire;                /* the end of what was sent, while it may come back (`reversible`) */
 	struct audio_down down;
 	uint64_t came, sent;               /* mu-law bytes, without padding */
 	unsigned since_mark;               /* bytes sent after the last mark, with padding */
@@ -51,6 +53,9 @@ struct playback {
 	int64_t lead_ms, quantum_ms;
 	char stream_sid[64];
 	bool on, clear_due;
+	bool reversible;                   /* what was sent is kept until it was heard */
+	bool held;                         /* the caller may have broken in: nothing is sent, nothing is lost */
+	struct echo *echo;                 /* is told how loud we are; may be NULL */
 	struct playback_item items[PLAYBACK_ITEMS];
 	unsigned items_n;                  /* oldest first */
 	char gone[PLAYBACK_ITEMS][PLAYBACK_ID];         /* items of the last cut */
@@ -88,6 +93,10 @@ int64_t playback_end_ms(const struct playback *p);                              
 
 /* The caller broke in: `clear` goes out first, then nothing more of these answers. Returns one cut per item whose end was not heard. */
 unsigned playback_cut(struct playback *p, int64_t now_ms, struct playback_cut cuts[PLAYBACK_ITEMS]);
+/* The caller may have broken in (`reversible` only): what was sent is cleared, and what was not heard of it waits again, before the rest, until
+ * playback_go_on(), which loses and doubles no sample, or playback_cut(). Audio that comes meanwhile waits too. Returns what was unheard, in milliseconds. */
+int64_t playback_hold(struct playback *p, int64_t now_ms);
+void playback_go_on(struct playback *p, int64_t now_ms);
 void playback_kill(struct playback *p, struct span response);                      /* late audio of this response is dropped from now on */
 
 #endif

@@ -88,6 +88,7 @@ static void record_came(struct session *s)
 	playback_init(&s->play, &s->play_out, s->ops.pool, set->out, set->playout_lead_ms);
 	uplink_format(&s->uplink, set->in, set->uplink_frames);
 	greeting_begin(s);
+	barge_session_init(s);
 	upstream_init(&s->up, set->upstreams_n);
 	upstream_init(&s->next.link, set->upstreams_n);
 	next_plan(s, 0);

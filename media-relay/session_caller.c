@@ -1,4 +1,5 @@
 /* session_caller - the caller's side: what they say, press and hear. */
+#include "base/b64.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "media-relay/session_impl.h"
@@ -75,6 +76,7 @@ void caller_barge_in(struct session *s, bool by_key)
 
 	if (!turn_may_cut(&s->turn))
 		return;
+	barge_in_over(&s->barge);
 	n = unheard ? playback_cut(&s->play, session_now(s), cuts) : 0;
 	response = by_key ? turn_cancel(&s->turn) : SPAN_NONE;
 	if (by_key)
@@ -82,6 +84,7 @@ void caller_barge_in(struct session *s, bool by_key)
 	playback_kill(&s->play, turn_was_cut(&s->turn));
 	for (unsigned i = 0; i < n; i++)
 		tell_cut(s, &cuts[i]);
+	barge_session_forget(s);
 	if (n) {
 		s->script.barge_ins++;
 		session_count(s, M_BARGE_INS, 1);
@@ -161,6 +164,15 @@ static struct span sound_of(const struct session *s, struct span payload, char r
 	return span_of(room, payload.n);
 }
 
+static void listen_for_echo(struct session *s, struct span payload)
+{
+	uint8_t audio[3 * AUDIO_FRAME];
+	size_t n;
+
+	if (b64_decode(audio, sizeof audio, span_head(payload, sizeof audio / 3 * 4), &n))
+		echo_heard(&s->echo, session_now(s), audio, n);
+}
+
 static void on_media(struct session *s, const struct stream_msg *m)
 {
 	int64_t from_us = clock_us();
@@ -171,6 +183,7 @@ static void on_media(struct session *s, const struct stream_msg *m)
 		malformed(s, ST_MEDIA);
 		return;
 	}
+	listen_for_echo(s, m->payload);
 	session_count(s, M_FRAMES_UP, (s->uplink.sent - sent) / AUDIO_FRAME);
 	session_count(s, M_FRAMES_DROPPED, (s->uplink.dropped - dropped + AUDIO_FRAME - 1) / AUDIO_FRAME);
 	if (s->uplink.sent > sent && s->ops.metrics.observe)
@@ -280,6 +293,7 @@ void caller_tick(struct session *s)
 	if (keypad_tick(&s->keypad, session_now(s), text))
 		give_keys(s, span_z(text));
 	prompt_tick(s);
+	barge_session_tick(s);
 	caller_pump(s);
 	greeting_tick(s);
 }

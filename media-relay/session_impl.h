@@ -3,6 +3,8 @@
 #define OFFHOOK_SESSION_IMPL_H
 
 #include "media-relay/attach.h"
+#include "media-relay/barge_in.h"
+#include "media-relay/echo.h"
 #include "media-relay/ending.h"
 #include "media-relay/keypad.h"
 #include "media-relay/limits.h"
@@ -93,6 +95,9 @@ struct session {
 	struct uplink_out uplink_out;
 	struct uplink uplink;
 	struct turn_taking turn;
+	struct barge_in barge;
+	struct echo echo;
+	char echo_item[TURN_ID];           /* speech that is open, and taken for our echo; "" = none */
 	struct keypad keypad;
 	struct session_tools tool;
 	struct truncation truncations[TRUNCATIONS];
@@ -156,6 +161,14 @@ void caller_barge_in(struct session *s, bool by_key);                           
 void caller_pump(struct session *s);
 void caller_greeting_over(struct session *s);
 void caller_truncate(struct session *s, struct span item, int64_t content_index, int64_t heard_ms);
+
+/* session_barge_in.c: does the caller interrupt? */
+void barge_session_init(struct session *s);
+void barge_session_speech(struct session *s, struct span item);
+void barge_session_speech_over(struct session *s, struct span item, int64_t silence_ms);
+void barge_session_words(struct session *s, struct span item, struct span words);
+void barge_session_forget(struct session *s);                                       /* what was in doubt goes on */
+void barge_session_tick(struct session *s);
 
 /* session_model.c: the connection, and when the model is asked to speak */
 void model_want(struct session *s);

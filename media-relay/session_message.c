@@ -113,8 +113,7 @@ static void on_speech(struct session *s, const struct realtime_msg *m)
 	attach_session_speech(s, m);
 	s->active_ms = session_now(s);
 	s->last_word_ms = -1;
-	tooling_caller_spoke(s);
-	caller_barge_in(s, false);
+	barge_session_speech(s, m->item_id);
 	transcript_speech(&s->script, m->item_id);
 	limits_session_speech(s);
 	session_note(s, "input_audio_buffer.speech_started", m->item_id, SPAN_NONE, SPAN_NONE, NULL);
@@ -125,19 +124,18 @@ static void on_speech_over(struct session *s, const struct realtime_msg *m)
 	int64_t silence = s->vad_silence_ms > 0 ? s->vad_silence_ms : 0;
 
 	turn_speech(&s->turn, false);
-	if (s->setup->vad_create)
-		turn_expects_answer(&s->turn);
-	attach_speech_over(&s->attach, s->setup->vad_create);
 	s->active_ms = session_now(s);
 	s->last_word_ms = session_now(s) - silence;
 	transcript_speech_over(&s->script, m->item_id);
 	limits_session_speech(s);
 	session_note(s, "input_audio_buffer.speech_stopped", m->item_id, SPAN_NONE, SPAN_NONE, NULL);
+	barge_session_speech_over(s, m->item_id, silence);
 }
 
 static void on_heard_delta(struct session *s, const struct realtime_msg *m)
 {
 	transcript_heard_delta(&s->script, m->item_id, m->delta);
+	barge_session_words(s, m->item_id, m->delta);
 }
 
 static void on_heard(struct session *s, const struct realtime_msg *m)
@@ -147,6 +145,7 @@ static void on_heard(struct session *s, const struct realtime_msg *m)
 		limits_session_words(s);
 	transcript_heard(&s->script, m->item_id, m->delta.p ? m->delta : SPAN(""));
 	transcript_transcription(&s->script, span_z(model_upstream(s)->transcription_model), m->heard.input, m->heard.output, m->heard.seconds);
+	barge_session_words(s, m->item_id, m->delta);
 }
 
 static void on_heard_failed(struct session *s, const struct realtime_msg *m)

@@ -117,6 +117,7 @@ static void connection_over(struct session *s)
 {
 	attach_session_lost(s);
 	uplink_ready(&s->uplink, false);
+	barge_session_forget(s);
 	playback_all_done(&s->play);
 	turn_connection_lost(&s->turn);
 	tooling_connection_lost(s);

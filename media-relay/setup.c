@@ -321,6 +321,8 @@ static void rules(const struct source *s, struct setup *out)
 	out->resumed = s->call.greeted;
 	out->vad = !a->vad_type || strcmp(a->vad_type, "none") != 0;
 	out->vad_interrupt = a->vad_interrupt_response;
+	out->resume_false_barge_in = a->resume_false_barge_in;
+	out->barge_in_min_speech_ms = a->barge_in_min_speech_ms;
 	out->vad_create = a->vad_create_response;
 	out->transcription = a->enable_input_transcription;
 	out->uplink_frames = a->uplink_frames > 0 ? a->uplink_frames : 1;

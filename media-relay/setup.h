@@ -39,6 +39,8 @@ struct setup {
 	bool greeting_interruptible;
 	bool resumed;                 /* the caller has talked to us before in this call: no greeting */
 	bool vad, vad_interrupt, vad_create, transcription;
+	bool resume_false_barge_in;
+	int64_t barge_in_min_speech_ms;
 	int64_t uplink_frames;        /* caller frames per append: 1.. */
 	int64_t playout_lead_ms;      /* 0 = no pacing */
 	int64_t idle_ms, max_call_ms; /* 0 = none */

@@ -130,6 +130,12 @@ static void semantic_vad(struct jbuild *b, struct json_object *o, const struct s
 	set_text(b, o, "eagerness", c->agent->vad_eagerness);
 }
 
+/* What is an interruption is decided by the relay, which then also asks for every answer (contract S4). */
+static bool relay_decides(const struct agent *a)
+{
+	return a->vad_interrupt_response && (a->resume_false_barge_in || a->barge_in_min_speech_ms > 0);
+}
+
 /* Always complete: whether a partial object would merge with the one before is not known. */
 static struct json_object *turn_detection_json(struct jbuild *b, const struct session_config *c, bool interrupt)
 {
@@ -143,8 +149,8 @@ static struct json_object *turn_detection_json(struct jbuild *b, const struct se
 		semantic_vad(b, o, c);
 	else
 		server_vad(b, o, c);
-	json_set(b, o, "create_response", json_bool(b, a->vad_create_response));
-	json_set(b, o, "interrupt_response", json_bool(b, interrupt));
+	json_set(b, o, "create_response", json_bool(b, a->vad_create_response && !relay_decides(a)));
+	json_set(b, o, "interrupt_response", json_bool(b, interrupt && !relay_decides(a)));
 	return o;
 }
 
@@ -152,7 +158,7 @@ static bool protects_greeting(const struct session_config *c)
 {
 	const struct agent *a = c->agent;
 
-	return c->greeting.n && !a->greeting_interruptible && a->vad_interrupt_response && !is_word(a->vad_type, "none");
+	return c->greeting.n && !a->greeting_interruptible && a->vad_interrupt_response && !relay_decides(a) && !is_word(a->vad_type, "none");
 }
 
 static struct json_object *input_json(struct jbuild *b, const struct session_config *c)

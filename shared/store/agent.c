@@ -36,7 +36,7 @@ static const struct field agent_fields[] = {
 	F(vad_idle_timeout_ms,        FK_PLAIN, 0,           5000, 30000, NULL,  NULL, "server_vad: silence after which the model speaks again"),
 	F(vad_create_response,        FK_PLAIN, 0,           0, 0,       "true", NULL, "the end of a turn is answered by itself"),
 	F(vad_interrupt_response,     FK_PLAIN, 0,           0, 0,       "true", NULL, "false: speech never cuts an answer"),
-	F(barge_in_min_speech_ms,     FK_PLAIN, 0,           0, 10000,   "0",    NULL, "with resume_false_barge_in: speech that confirms an interruption; 0: words only"),
+	F(barge_in_min_speech_ms,     FK_PLAIN, 0,           0, 10000,   "0",    NULL, "speech this long interrupts, shorter speech only by its words; 0: at once, with resume_false_barge_in by words"),
 	F(resume_false_barge_in,      FK_PLAIN, 0,           0, 0,       "false", NULL, "an answer cut by a noise goes on"),
 	F(noise_reduction,            FK_WORD,  0,           0, 0,       "none", "near_field far_field none", "the model's noise filter"),
 	F(enable_input_transcription, FK_PLAIN, 0,           0, 0,       "true", NULL, "write down what the caller says"),
