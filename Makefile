@@ -144,6 +144,13 @@ kill-test:
 	@OFFHOOK_BIN=$(abspath $(B)) KILLS=$${KILLS:-200} LIMIT_MS=$${LIMIT_MS:-2000} exec bash tests/system/kill.test
 .PHONY: kill-test
 
+# 200 random interruptions on slow and unsteady links: how far what the model is told is from what the phone played.
+barge-in-test:
+	@sh .ci/install $(TEST_DEBS)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) programs
+	@OFFHOOK_BIN=$(abspath $(B)) SPEECH=$(abspath $(B))/speech BARGE_INS=$${BARGE_INS:-200} AT_ONCE=$${AT_ONCE:-20} BARGE_IN_JUDGED=1 exec bash tests/system/barge-in.test
+.PHONY: barge-in-test
+
 # The audio of 60 s calls, one, 50 and 200 of them, compared bit by bit; prints the figures.
 audio-test:
 	@sh .ci/install $(TEST_DEBS)

@@ -63,6 +63,22 @@ static void get_carries_the_same_in_its_query(void **state)
 	check_record(w, SID, "started", NULL);
 }
 
+static void p42_a_caller_may_be_any_text(void **state)
+{
+	static const char *const froms[] = { "anonymous", "", "%2B266696687", "sip%3Aann%40example.com", "client%3Aann", "Restricted", "7378742833", "%C3%A4%26%3C" };
+	struct world *w = *state;
+	char body[400];
+
+	for (unsigned i = 0; i < sizeof froms / sizeof *froms; i++) {
+		snprintf(body, sizeof body, "CallSid=CA%032x&From=%s&To=%%2B15005550006&CallStatus=ringing", i + 1, froms[i]);
+		assert_int_equal(world_post(w, HOOK, body), 200);
+		assert_true(world_said(w, "<Connect "));
+	}
+	snprintf(body, sizeof body, "CallSid=CA%032x&To=%%2B15005550006&CallStatus=ringing", 99);
+	assert_int_equal(world_post(w, HOOK, body), 200);
+	assert_true(world_said(w, "<Connect "));
+}
+
 static void the_same_webhook_twice_is_one_call_with_two_tokens(void **state)
 {
 	struct world *w = *state;
@@ -439,6 +455,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_call_to_an_unknown_number_gets_the_default_agent),
 		T(get_carries_the_same_in_its_query),
+		T(p42_a_caller_may_be_any_text),
 		T(the_same_webhook_twice_is_one_call_with_two_tokens),
 		T(a_refused_call_hears_why_and_is_recorded),
 		T(nobody_at_the_socket_is_a_lost_relay),

@@ -181,6 +181,33 @@ static void a_protected_greeting_is_configured_in_two_steps(void **st)
 	assert_null(built(session_config_greeted, &c));
 }
 
+static void the_relay_decides_what_interrupts_when_the_agent_asks_for_that(void **st)
+{
+	static const struct { bool resume; int64_t speech_ms; bool cuts; const char *interrupt, *create; } rows[] = {
+		{ true, 0, true, "false", "false" },   { true, 300, true, "false", "false" }, { false, 300, true, "false", "false" },
+		{ false, 0, true, "true", "true" },    { true, 300, false, "false", "true" },
+	};
+
+	(void)st;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct agent a = plain;
+		struct session_config c = with(&a);
+		struct json_object *o;
+
+		a.resume_false_barge_in = rows[i].resume;
+		a.barge_in_min_speech_ms = rows[i].speech_ms;
+		a.vad_interrupt_response = rows[i].cuts;
+		o = built(session_config_update, &c);
+		same(o, "session.audio.input.turn_detection.interrupt_response", rows[i].interrupt);
+		same(o, "session.audio.input.turn_detection.create_response", rows[i].create);
+		json_object_put(o);
+		a.greeting_interruptible = false;
+		o = built(session_config_greeted, &c);
+		assert_true((o != NULL) == (i == 3));          /* nothing changes when the greeting was heard */
+		json_object_put(o);
+	}
+}
+
 static void servers_that_differ_are_spoken_to_their_way(void **st)
 {
 	struct agent a = plain;
@@ -240,6 +267,7 @@ int main(void)
 		cmocka_unit_test(a_model_that_does_not_reason_is_not_asked_to),
 		cmocka_unit_test(the_greeting_keeps_the_instructions_and_says_the_words),
 		cmocka_unit_test(a_protected_greeting_is_configured_in_two_steps),
+		cmocka_unit_test(the_relay_decides_what_interrupts_when_the_agent_asks_for_that),
 		cmocka_unit_test(servers_that_differ_are_spoken_to_their_way),
 		cmocka_unit_test(a_fallback_has_its_own_transcription_model),
 		cmocka_unit_test(broken_stored_json_is_an_error_and_adds_nothing),
