@@ -86,7 +86,7 @@ enum err life_refuse(struct hook *h, struct span session_id, const char *end_rea
 	struct refusal f = { session_id, end_reason, error, clock_wall_ms() };
 	enum err e = db_txn(h, refuse_body, &f);
 
-	if (e)
+	if (e && e != ERR_TIMEOUT)           /* then nobody knows, and the refusal has been logged */
 		log_error("call.refusal_not_stored", "reason=%s error=%s", end_reason, err_name(e));
 	return e;
 }
