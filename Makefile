@@ -19,7 +19,7 @@ VERSION := $(shell sed -n 's/^\#define OFFHOOK_VERSION "\(.*\)"/\1/p' shared/ver
 
 PKGS      := json-c openssl libwebsockets libcmocka
 RUN_DEBS  := gcc make pkg-config libc6-dev libcrypt-dev libfcgi-dev libwebsockets-dev libwebsockets-evlib-ev libev-dev \
-             libssl-dev libcurl4-openssl-dev libjson-c-dev libdb5.3-dev libspeexdsp-dev libsmartcols-dev \
+             libssl-dev libcurl4-openssl-dev libjson-c-dev libdb5.3-dev libsmartcols-dev \
              lighttpd lighttpd-mod-openssl openssl ca-certificates curl espeak-ng
 TEST_DEBS := $(RUN_DEBS) libcmocka-dev clang libclang-rt-14-dev valgrind libc6-dbg procps iproute2
 LINT_DEBS := $(TEST_DEBS) clang-tidy cppcheck mandoc
@@ -41,11 +41,11 @@ PKG_CFLAGS  = $(shell pkg-config --cflags json-c openssl libwebsockets 2>/dev/nu
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -pthread $(CPPINC) $(PKG_CFLAGS) $(WARN) $(V_$(VARIANT)) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS = -pthread -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(filter -fsanitize=%,$(V_$(VARIANT))) $(LDFLAGS)
 LIBS       := -ldb-5.3 -ljson-c -lcrypto -lcrypt -lm
-RELAY_LIBS := -lcurl -lwebsockets -lev -lssl -lspeexdsp $(LIBS)
+RELAY_LIBS := -lcurl -lwebsockets -lev -lssl $(LIBS)
 HOOK_LIBS  := -lfcgi $(LIBS)
 CLI_LIBS   := -lcurl -lsmartcols -lssl $(LIBS)
 SIM_LIBS   := -lwebsockets -lev -lssl $(LIBS)
-TEST_LIBS  := -lcmocka -lcurl -lwebsockets -lev -lssl -lspeexdsp -lfcgi -lsmartcols $(LIBS)
+TEST_LIBS  := -lcmocka -lcurl -lwebsockets -lev -lssl -lfcgi -lsmartcols $(LIBS)
 
 src = $(sort $(wildcard $(1)))
 SHARED_SRC := $(call src,shared/*.c shared/base/*.c shared/store/*.c shared/twilio/*.c shared/openai/*.c)

@@ -146,8 +146,10 @@ static void slot_over(struct slot *s, CURLcode code)
 	curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (code != CURLE_OK && !s->error[0])
 		span_copy(s->error, sizeof s->error, span_z(curl_easy_strerror(code)));
+	else if (code == CURLE_OK && status / 100 != 2)
+		snprintf(s->error, sizeof s->error, "http %ld", status);
 	else if (code == CURLE_OK)
-		snprintf(s->error, sizeof s->error, status / 100 == 2 ? "" : "http %ld", status);
+		s->error[0] = '\0';
 }
 
 static void transfers_move(struct poster *p)
