@@ -318,6 +318,8 @@ static bool send_media(struct playback *p, struct playback_item *it, size_t n, i
 	chunks_drop(&it->audio, real);
 	clock_on(p, it, n, now_ms);
 	echo_out(p, audio, n);
+	if (!it->sent)
+		it->first_sent_ms = now_ms;
 	it->sent += real;
 	keep_sent(p, it, audio, real, now_ms);
 	it->since_mark += (unsigned)n;

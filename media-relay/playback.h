@@ -29,6 +29,7 @@ struct playback_item {
 	unsigned since_mark;               /* bytes sent after the last mark, with padding */
 	int64_t clock_ms, clock_pos_ms;    /* at clock_ms this position is played; clock_ms < 0: nothing sent */
 	int64_t acked_ms;                  /* proven by a mark; -1: none */
+	int64_t first_sent_ms;             /* when its first frame left */
 	bool complete;                     /* no more audio comes */
 	bool drained;                      /* all of it, and a mark behind it, was sent */
 	bool orphan;                       /* the connection that made it is gone: no model can be told of it */

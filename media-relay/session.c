@@ -372,7 +372,7 @@ static void first_heard(void *ctx, const struct playback_item *it, int64_t at_ms
 	transcript_begun(&s->script, span_z(it->id));
 	if (s->last_word_ms < 0 || !it->response[0])                     /* a stored sentence is no answer */
 		return;
-	transcript_latency(&s->script, span_z(it->id), ms);
+	transcript_latency(&s->script, span_z(it->id), s->last_word_ms, it->first_sent_ms, at_ms);
 	session_observe_ms(s, M_TURN_LATENCY, ms);
 	s->last_word_ms = -1;
 }

@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "media-relay/session_impl.h"
 
+#define BEHIND_MAX_MS 5000              /* positions that say more are of another count */
+
 /* --- errors --- */
 
 /* What a server says of a key may hold part of it. */
@@ -107,6 +109,14 @@ static void on_updated(struct session *s, const struct realtime_msg *m)
 
 /* --- the caller, as the model hears them --- */
 
+/* How long ago the caller's audio was here that the model speaks of: it hears later than we do. */
+static int64_t behind_ms(const struct session *s, const struct realtime_msg *m)
+{
+	int64_t ms = (int64_t)((s->uplink.sent - uplink_place(&s->uplink, m->at_ms)) / AUDIO_BYTES_MS);
+
+	return ms < BEHIND_MAX_MS ? ms : BEHIND_MAX_MS;
+}
+
 static void on_speech(struct session *s, const struct realtime_msg *m)
 {
 	turn_speech(&s->turn, true);
@@ -114,7 +124,7 @@ static void on_speech(struct session *s, const struct realtime_msg *m)
 	s->active_ms = session_now(s);
 	s->last_word_ms = -1;
 	barge_session_speech(s, m->item_id);
-	transcript_speech(&s->script, m->item_id);
+	transcript_speech(&s->script, m->item_id, behind_ms(s, m));
 	limits_session_speech(s);
 	session_note(s, "input_audio_buffer.speech_started", m->item_id, SPAN_NONE, SPAN_NONE, NULL);
 }
@@ -125,8 +135,8 @@ static void on_speech_over(struct session *s, const struct realtime_msg *m)
 
 	turn_speech(&s->turn, false);
 	s->active_ms = session_now(s);
-	s->last_word_ms = session_now(s) - silence;
-	transcript_speech_over(&s->script, m->item_id);
+	s->last_word_ms = session_now(s) - silence - behind_ms(s, m);
+	transcript_speech_over(&s->script, m->item_id, behind_ms(s, m) + silence);
 	limits_session_speech(s);
 	session_note(s, "input_audio_buffer.speech_stopped", m->item_id, SPAN_NONE, SPAN_NONE, NULL);
 	barge_session_speech_over(s, m->item_id, silence);

@@ -65,9 +65,25 @@ static bool is_part(const struct open_turn *o)
 	return o->interrupted || o->broken;
 }
 
+/* Of an answer: how long it was, and where the time before it went. NULL: nothing to say. */
+static char *meta_of(const struct open_turn *o, struct buf *b)
+{
+	if (o->user || (!o->over && !o->latency_ms))
+		return NULL;
+	buf_addc(b, '{');
+	if (o->over)
+		buf_printf(b, "\"audio_ms\":%lld", (long long)o->came_ms);
+	if (o->latency_ms)
+		buf_printf(b, "%s\"latency\":{\"first_delta_ms\":%lld,\"first_sent_ms\":%lld,\"first_heard_ms\":%lld}", o->over ? "," : "", (long long)o->delta_ms,
+			   (long long)o->sent_ms, (long long)o->latency_ms);
+	buf_addc(b, '}');
+	return b->err ? NULL : (char *)(uintptr_t)buf_z(b);
+}
+
 static void write_turn(struct transcript *t, struct open_turn *o, bool keep)
 {
 	char *full = o->text.n ? (char *)(uintptr_t)buf_z(&o->text) : NULL, *part = NULL;
+	struct buf meta = BUF_INIT;
 	struct turn u = {
 		.seq = o->seq, .role = o->user ? "user" : "assistant", .text = full, .started_at = o->started_at,
 		.completed_at = positive_or_null(o->completed_at), .interrupted = o->interrupted, .heard_ms = FIELD_NULL_INT,
@@ -81,10 +97,12 @@ static void write_turn(struct transcript *t, struct open_turn *o, bool keep)
 		u.text = part;
 		u.full_text = full && part && strlen(part) < o->text.n ? full : NULL;
 	}
+	u.meta = meta_of(o, &meta);
 	if (keep)
 		t->ops->save_turn(t->ctx, &u);
 	if (t->history)
 		history_turn(t->history, &u);
+	buf_fini(&meta);
 	free(part);
 }
 
@@ -157,16 +175,20 @@ static void add_words(struct open_turn *o, struct span words)
 
 /* --- the caller --- */
 
-void transcript_speech(struct transcript *t, struct span item)
-{
-	begin(t, item, true);
-}
-
-void transcript_speech_over(struct transcript *t, struct span item)
+void transcript_speech(struct transcript *t, struct span item, int64_t ago_ms)
 {
 	struct open_turn *o = begin(t, item, true);
 
-	o->completed_at = t->ops->wall_ms(t->ctx);
+	o->started_at = t->ops->wall_ms(t->ctx) - ago_ms;
+}
+
+void transcript_speech_over(struct transcript *t, struct span item, int64_t ago_ms)
+{
+	struct open_turn *o = begin(t, item, true);
+
+	o->completed_at = t->ops->wall_ms(t->ctx) - ago_ms;
+	if (o->completed_at < o->started_at)
+		o->completed_at = o->started_at;
 	if (t->transcription)
 		return;
 	save(t, o);                                      /* somebody spoke; nobody wrote it down */
@@ -224,6 +246,8 @@ void transcript_answer(struct transcript *t, struct span item, struct span respo
 {
 	struct open_turn *o = answer(t, item, response);
 
+	if (!o->audio)
+		o->delta_at_ms = t->ops->now_ms(t->ctx);
 	o->audio = true;
 }
 
@@ -257,12 +281,21 @@ void transcript_begun(struct transcript *t, struct span item)
 	settle(t, o);
 }
 
-void transcript_latency(struct transcript *t, struct span item, int64_t ms)
+static int64_t since(int64_t from_ms, int64_t at_ms)
+{
+	return at_ms > from_ms ? at_ms - from_ms : 0;
+}
+
+void transcript_latency(struct transcript *t, struct span item, int64_t last_word_ms, int64_t sent_ms, int64_t heard_ms)
 {
 	struct open_turn *o = find(t, item, false);
+	int64_t ms = since(last_word_ms, heard_ms);
 
-	if (o)
+	if (o) {
 		o->latency_ms = ms;
+		o->delta_ms = since(last_word_ms, o->delta_at_ms);
+		o->sent_ms = since(last_word_ms, sent_ms);
+	}
 	if (t->latencies_n < TRANSCRIPT_LATENCIES)
 		t->latencies[t->latencies_n++] = (uint32_t)ms;
 }

@@ -26,6 +26,8 @@ struct open_turn {
 	bool broken;                     /* its connection broke: the rest of it never came */
 	char item[128], response[128];
 	int64_t seq, started_at, completed_at, heard_ms, came_ms, latency_ms;
+	int64_t delta_at_ms;             /* when its first audio came, by the session's clock */
+	int64_t delta_ms, sent_ms;       /* parts of latency_ms: to the first delta, to the first frame sent */
 	struct buf text;
 };
 
@@ -46,8 +48,8 @@ void transcript_setup(struct transcript *t, const struct setup *s);
 void transcript_fini(struct transcript *t);
 
 /* The caller. */
-void transcript_speech(struct transcript *t, struct span item);
-void transcript_speech_over(struct transcript *t, struct span item);
+void transcript_speech(struct transcript *t, struct span item, int64_t ago_ms);        /* it began so long ago */
+void transcript_speech_over(struct transcript *t, struct span item, int64_t ago_ms);
 void transcript_heard_delta(struct transcript *t, struct span item, struct span words);
 void transcript_heard(struct transcript *t, struct span item, struct span words);      /* final; SPAN_NONE: there will be none */
 void transcript_keys(struct transcript *t, struct span text);
@@ -57,7 +59,8 @@ void transcript_answer(struct transcript *t, struct span item, struct span respo
 void transcript_words_delta(struct transcript *t, struct span item, struct span response, struct span words);
 void transcript_words(struct transcript *t, struct span item, struct span response, struct span words);
 void transcript_begun(struct transcript *t, struct span item);                         /* its first audio was heard */
-void transcript_latency(struct transcript *t, struct span item, int64_t ms);
+/* Where the time from the caller's last word to the first sound went; times of the session's clock. */
+void transcript_latency(struct transcript *t, struct span item, int64_t last_word_ms, int64_t sent_ms, int64_t heard_ms);
 void transcript_played(struct transcript *t, struct span item, int64_t heard_ms);      /* to its end */
 void transcript_cut(struct transcript *t, struct span item, int64_t heard_ms, int64_t came_ms);
 void transcript_response_over(struct transcript *t, struct span response);             /* no more words of it will come */

@@ -4,9 +4,11 @@
 #include "media-relay/transcript.h"
 #include "unit.h"
 
-static struct { struct buf log; int64_t wall; unsigned events; char last_payload[100]; } world;
+static struct { struct buf log; int64_t wall; int64_t now; unsigned events; char last_payload[100], meta[200]; int64_t began, ended; } world;
 
 static int64_t wall_ms(void *ctx) { (void)ctx; return world.wall; }
+
+static int64_t now_ms(void *ctx) { (void)ctx; return world.now; }
 
 static void save_turn(void *ctx, const struct turn *u)
 {
@@ -17,6 +19,9 @@ static void save_turn(void *ctx, const struct turn *u)
 	if (u->interrupted)
 		buf_printf(&world.log, " cut at %d", (int)u->heard_ms);
 	buf_addc(&world.log, ';');
+	snprintf(world.meta, sizeof world.meta, "%s", u->meta ? u->meta : "");
+	world.began = u->started_at;
+	world.ended = u->completed_at;
 }
 
 static void save_event(void *ctx, const struct event *e)
@@ -26,7 +31,7 @@ static void save_event(void *ctx, const struct event *e)
 	snprintf(world.last_payload, sizeof world.last_payload, "%s", e->payload ? e->payload : "-");
 }
 
-static const struct session_ops ops = { .wall_ms = wall_ms, .save_turn = save_turn, .save_event = save_event };
+static const struct session_ops ops = { .now_ms = now_ms, .wall_ms = wall_ms, .save_turn = save_turn, .save_event = save_event };
 static struct transcript t;
 
 static int begin(void **st)
@@ -65,7 +70,7 @@ static void speak(const char *item, const char *words)
 static void numbers_follow_the_order_of_speaking_not_of_the_words(void **st)
 {
 	(void)st;
-	transcript_speech(&t, SPAN("u"));
+	transcript_speech(&t, SPAN("u"), 0);
 	speak("a", "answer");
 	transcript_played(&t, SPAN("a"), 500);
 	transcript_heard(&t, SPAN("u"), SPAN(" question "));
@@ -77,7 +82,7 @@ static void the_words_of_a_caller_may_come_before_anything_else(void **st)
 	(void)st;
 	transcript_heard_delta(&t, SPAN("u"), SPAN("he"));
 	transcript_heard_delta(&t, SPAN("u"), SPAN("llo"));
-	transcript_speech(&t, SPAN("u"));
+	transcript_speech(&t, SPAN("u"), 0);
 	transcript_finish(&t);
 	saved("0 user 'hello';");
 }
@@ -142,8 +147,8 @@ static void without_transcription_somebody_spoke_is_all_we_know(void **st)
 {
 	(void)st;
 	t.transcription = false;
-	transcript_speech(&t, SPAN("u"));
-	transcript_speech_over(&t, SPAN("u"));
+	transcript_speech(&t, SPAN("u"), 0);
+	transcript_speech_over(&t, SPAN("u"), 0);
 	saved("0 user '-';");
 }
 
@@ -154,7 +159,7 @@ static void a_turn_whose_end_never_comes_gives_way(void **st)
 	(void)st;
 	for (int i = 0; i < 20; i++) {
 		snprintf(item, sizeof item, "u%d", i);
-		transcript_speech(&t, span_z(item));
+		transcript_speech(&t, span_z(item), 0);
 		transcript_heard_delta(&t, span_z(item), SPAN("x"));
 	}
 	transcript_finish(&t);
@@ -174,6 +179,31 @@ static void long_words_are_bounded(void **st)
 	assert_in_range(world.log.n, 60000, 70000);
 }
 
+static void a_turn_says_where_the_time_before_it_went(void **st)
+{
+	(void)st;
+	world.now = 1600;
+	transcript_answer(&t, SPAN("a"), SPAN("r"));
+	transcript_words(&t, SPAN("a"), SPAN("r"), SPAN("answer"));
+	transcript_begun(&t, SPAN("a"));
+	transcript_latency(&t, SPAN("a"), 1000, 1620, 1780);
+	transcript_cut(&t, SPAN("a"), 300, 2000);
+	assert_string_equal(world.meta, "{\"audio_ms\":2000,\"latency\":{\"first_delta_ms\":600,\"first_sent_ms\":620,\"first_heard_ms\":780}}");
+}
+
+static void a_caller_s_turn_is_timed_by_its_speech(void **st)
+{
+	(void)st;
+	transcript_speech(&t, SPAN("u"), 300);
+	world.wall = 8000;
+	transcript_speech_over(&t, SPAN("u"), 550);
+	world.wall = 9000;
+	transcript_heard(&t, SPAN("u"), SPAN("question"));
+	assert_int_equal(world.began, 4700);
+	assert_int_equal(world.ended, 7450);
+	assert_string_equal(world.meta, "");
+}
+
 static void percentiles_are_by_nearest_rank(void **st)
 {
 	struct call_changes c = call_changes_none();
@@ -182,7 +212,7 @@ static void percentiles_are_by_nearest_rank(void **st)
 	transcript_changes(&t, &c);
 	assert_int_equal(c.latency_p50_ms, FIELD_NULL_INT);
 	for (int i = 100; i > 0; i--)
-		transcript_latency(&t, SPAN("x"), i * 10);
+		transcript_latency(&t, SPAN("x"), 1000, 1000, 1000 + i * 10);
 	transcript_changes(&t, &c);
 	assert_int_equal(c.latency_p50_ms, 500);
 	assert_int_equal(c.latency_p95_ms, 950);
@@ -259,6 +289,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(without_transcription_somebody_spoke_is_all_we_know, begin, end),
 		cmocka_unit_test_setup_teardown(a_turn_whose_end_never_comes_gives_way, begin, end),
 		cmocka_unit_test_setup_teardown(long_words_are_bounded, begin, end),
+		cmocka_unit_test_setup_teardown(a_turn_says_where_the_time_before_it_went, begin, end),
+		cmocka_unit_test_setup_teardown(a_caller_s_turn_is_timed_by_its_speech, begin, end),
 		cmocka_unit_test_setup_teardown(percentiles_are_by_nearest_rank, begin, end),
 		cmocka_unit_test_setup_teardown(totals_go_on_from_what_the_record_held, begin, end),
 		cmocka_unit_test_setup_teardown(events_are_numbered_and_carry_json, begin, end),
