@@ -158,6 +158,22 @@ void session_lost(struct session *s, struct span why)
 }
 
 /* The end that somebody outside asked for. */
+/* `continue`, when it gives up, says why; anybody else who hangs up is the operator. */
+static void hung_up(struct session *s, struct span why)
+{
+	static const enum end_reason broken[] = { END_STREAM_FAILED, END_RELAY_LOST, END_MODEL_FAILED };
+
+	for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+		if (span_is(why, end_text(broken[i]))) {
+			session_end(s, broken[i], "fallback", "the stream could not be connected again");
+			return;
+		}
+	if (span_is(why, end_text(END_TRANSFERRED)))
+		session_end(s, END_TRANSFERRED, "hangup", NULL);
+	else
+		session_end(s, span_is(why, end_text(END_SHUTDOWN)) ? END_SHUTDOWN : END_OPERATOR, "hangup", NULL);
+}
+
 void session_asked_to_end(struct session *s, enum session_ev ev, struct span data)
 {
 	if (ev == EV_SHUTDOWN)
@@ -165,5 +181,5 @@ void session_asked_to_end(struct session *s, enum session_ev ev, struct span dat
 	else if (ev == EV_STATUS_FINAL)
 		session_end(s, END_CALLER_HANGUP, "hangup", NULL);
 	else
-		session_end(s, span_is(data, end_text(END_SHUTDOWN)) ? END_SHUTDOWN : END_OPERATOR, "hangup", NULL);
+		hung_up(s, data);
 }

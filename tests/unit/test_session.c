@@ -289,6 +289,28 @@ static void a_final_status_closes_a_stream_that_is_still_open(void **st)
 	w_end(w);
 }
 
+static void whoever_hangs_up_says_why(void **st)
+{
+	static const struct { const char *why, *want; } rows[] = {
+		{ "operator", "close model 1000;outcome ended operator hangup;" },
+		{ "", "close model 1000;outcome ended operator hangup;" },
+		{ "shutdown", "close model 1000;outcome ended shutdown hangup;" },
+		{ "transferred", "close model 1000;outcome ended transferred hangup;" },
+		{ "relay_lost", "close model 1000;outcome error relay_lost fallback;" },
+		{ "stream_failed", "close model 1000;outcome error stream_failed fallback;" },
+		{ "model_failed", "close model 1000;outcome error model_failed fallback;" },
+	};
+
+	(void)st;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct world *w = w_talking(w_setup());
+
+		w_event(w, EV_HANGUP, rows[i].why);
+		expect(w, rows[i].want);
+		w_end(w);
+	}
+}
+
 static void the_outcome_is_stored_before_the_stream_is_closed_but_not_waited_for_for_ever(void **st)
 {
 	struct world *w = w_talking(w_setup());
@@ -571,6 +593,7 @@ int main(void)
 		cmocka_unit_test(the_first_sigterm_lets_a_call_without_a_stream_go),
 		cmocka_unit_test(p36_whatever_ends_a_call_ends_it_once),
 		cmocka_unit_test(a_final_status_closes_a_stream_that_is_still_open),
+		cmocka_unit_test(whoever_hangs_up_says_why),
 		cmocka_unit_test(the_outcome_is_stored_before_the_stream_is_closed_but_not_waited_for_for_ever),
 		cmocka_unit_test(a_stream_that_closes_without_stop_is_lost_and_may_come_back),
 		cmocka_unit_test(a_lost_stream_that_nobody_connects_again_ends_after_30_s),
