@@ -251,6 +251,31 @@ enum err noun_create(struct txn *t, const struct noun *n, void *rec, struct buf 
 	return work_end(&w, e ? e : create(&w), rec);
 }
 
+/* What was deleted by force leaves references behind; they go with the next change, and do not stand in its way.
+ * Whose a record is does not change by itself. */
+static enum err drop_dangling(struct work *w, const void *old)
+{
+	const struct record_type *rt = w->n->type;
+	struct buf name = BUF_INIT;
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < rt->fields_n && !e; i++) {
+		const struct field *f = &rt->fields[i];
+		char **ref = f->kind == FK_REF && strcmp(f->name, "account") != 0 ? field_text(f, w->rec) : NULL, **was = ref ? field_text(f, old) : NULL;
+
+		if (!ref || !*ref || !*was || strcmp(*ref, *was) != 0)
+			continue;
+		e = ref_name(w->t, span_z(f->allowed), span_z(*ref), &name);
+		if (e == ERR_NOTFOUND) {
+			free(*ref);
+			*ref = NULL;
+			e = ERR_OK;
+		}
+	}
+	buf_fini(&name);
+	return e;
+}
+
 static enum err update_over(struct work *w, const void *old)
 {
 	int64_t was = *number_of(w->n, old, "version");
@@ -263,6 +288,7 @@ static enum err update_over(struct work *w, const void *old)
 	*number_of(w->n, w->rec, "created_at") = *number_of(w->n, old, "created_at");
 	*number_of(w->n, w->rec, "updated_at") = clock_wall_ms();
 	*number_of(w->n, w->rec, "version") = was + 1;
+	e = e ? e : drop_dangling(w, old);
 	e = e ? e : checked(w, false, &k);
 	e = e ? e : record_put(w->t, w->n->type, key_span(&k), w->rec);
 	return e ? e : remember(w, key_span(&k));

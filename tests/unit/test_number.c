@@ -56,6 +56,7 @@ static void an_agent_that_answers_a_number_goes_only_by_force(void **state)
 	struct home *h = *state;
 	struct buf why = BUF_INIT;
 	struct json_object *j;
+	struct number n;
 
 	assert_int_equal(home_make(h, "agent", NULL, "name", "eva", NULL), ERR_OK);
 	assert_int_equal(home_make(h, "number", NULL, "phone_number", "+15550100", "agent", "eva", NULL), ERR_OK);
@@ -65,6 +66,13 @@ static void an_agent_that_answers_a_number_goes_only_by_force(void **state)
 	j = home_show(h, "number", "+15550100");
 	assert_null(json_get(j, "agent"));
 	json_object_put(j);
+	assert_int_equal(home_do(h, OP_GET, "number", "+15550100", &n, NULL), ERR_OK);
+	home_set("number", &n, "is_active", "false");
+	assert_int_equal(home_do(h, OP_UPDATE, "number", NULL, &n, &why), ERR_OK);
+	assert_null(n.agent);
+	home_set("number", &n, "agent", "eva");
+	assert_int_equal(home_do(h, OP_UPDATE, "number", NULL, &n, &why), ERR_VALUE);
+	record_fini(&number_type, &n);
 	buf_fini(&why);
 }
 
