@@ -233,6 +233,19 @@ static bool acceptable(struct model_sess *s, struct json_object *given, struct c
 	return true;
 }
 
+/* A conversation that is rebuilt: a typed turn is a turn too, and who has spoken before does not greet. */
+static void count_turn(struct model_sess *s, struct json_object *given)
+{
+	struct json_object *part = json_object_array_get_idx(json_get(given, "content"), 0);
+
+	if (span_is(json_get_span(given, "role"), "assistant"))
+		s->greeted = true;
+	if (!span_is(json_get_span(given, "role"), "user") || span_starts(json_get_span(part, "text"), SPAN("[keypad: ")))
+		return;
+	s->turn = s->turns++;
+	s->step = 0;
+}
+
 bool item_on_create(struct model_sess *s, struct json_object *ev, struct complaint *c)
 {
 	struct json_object *given = json_get(ev, "item");
@@ -248,6 +261,8 @@ bool item_on_create(struct model_sess *s, struct json_object *ev, struct complai
 		return model_complain(c, "server_error", NULL, "%s", err_text(ERR_NOMEM));
 	}
 	keep_text(it, given);
+	if (json_get(given, "content"))
+		count_turn(s, given);
 	item_link(s, it, after);
 	s->m->stats.items_created++;
 	s->m->stats.function_outputs += span_is(json_get_span(given, "type"), "function_call_output");

@@ -174,8 +174,6 @@ static bool text_reply(struct model_sess *s, struct answer *a, const struct item
 
 	if (span_starts(text, keypad))
 		return keys_reply(s, a, span_skip(text, keypad.n), why);
-	s->turn = s->turns++;           /* a typed turn is a turn too */
-	s->step = 0;
 	return turn_reply(s, a, why);
 }
 
@@ -221,6 +219,8 @@ bool reply_plan(struct model_sess *s, struct answer *a, struct json_object *para
 	}
 	if (words.n)
 		fine = add_words(s, a, words, NULL, "final_answer", why);
+	else if (span_is(json_get_span(json_get(params, "metadata"), "purpose"), "continue"))
+		fine = say(s, a, "So, to go on where I was.", why);
 	else if (a->aside)
 		fine = say(s, a, "One moment, please.", why);
 	else
