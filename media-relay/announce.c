@@ -154,9 +154,18 @@ static void op_status(struct asked *q)
 	known(q->fd);
 }
 
+/* Word of a stream that broke may come after the next one has begun: it says nothing of that one. */
+static bool is_of_this_stream(const struct asked *q)
+{
+	struct session_view v;
+
+	session_view(q->line->session, &v);
+	return !q->r->stream_sid.n || !v.stream_sid.n || span_eq(q->r->stream_sid, v.stream_sid);
+}
+
 static void op_stream(struct asked *q)
 {
-	if (span_is(q->r->event, "stream-error"))
+	if (span_is(q->r->event, "stream-error") && is_of_this_stream(q))
 		line_event(q->line, EV_STREAM_ERROR, q->r->error);
 	known(q->fd);
 }
