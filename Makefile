@@ -144,6 +144,13 @@ kill-test:
 	@OFFHOOK_BIN=$(abspath $(B)) KILLS=$${KILLS:-200} LIMIT_MS=$${LIMIT_MS:-2000} exec bash tests/system/kill.test
 .PHONY: kill-test
 
+# The same for calls that outlive the relay (50 of them), and model connections that drop in mid-call (100 conversations).
+relay-kill-test model-drop-test:
+	@sh .ci/install $(TEST_DEBS)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) programs
+	@OFFHOOK_BIN=$(abspath $(B)) COUNT=$${COUNT:-$(if $(filter relay-%,$@),50,100)} exec bash tests/system/$(@:-test=).test
+.PHONY: relay-kill-test model-drop-test
+
 # 200 random interruptions on slow and unsteady links: how far what the model is told is from what the phone played.
 barge-in-test:
 	@sh .ci/install $(TEST_DEBS)
