@@ -206,13 +206,26 @@ static enum err agent_servers(struct txn *t, struct json_object *list, struct bu
 	return ERR_OK;
 }
 
+/* A list that stays as it was may name a tool that was deleted by force. */
+static bool tools_stay(struct txn *t, const struct agent *a)
+{
+	struct agent was;
+	bool stay;
+
+	if (!a->id || !a->tools || agent_get(t, span_z(a->id), &was) != ERR_OK)
+		return false;
+	stay = same(was.tools, a->tools);
+	record_fini(&agent_type, &was);
+	return stay;
+}
+
 static enum err each_list(struct txn *t, const struct agent *a, struct buf *why)
 {
 	const struct {
 		const char *member, *text;
 		enum err (*check)(struct txn *, struct json_object *, struct buf *);
 	} lists[] = {
-		{ "tools", a->tools, agent_tools },
+		{ "tools", tools_stay(t, a) ? NULL : a->tools, agent_tools },
 		{ "transfer_targets", a->transfer_targets, agent_targets },
 		{ "mcp_servers", record_secret_sealed(a->mcp_servers) ? NULL : a->mcp_servers, agent_servers },
 	};

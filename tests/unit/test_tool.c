@@ -1,5 +1,6 @@
 #include "store_home.h"
 
+#include "store/agent.h"
 #include "store/tool.h"
 
 static void a_secret_is_made_when_none_is_given(void **state)
@@ -45,6 +46,7 @@ static void refused(void **state)
 static void one_that_an_agent_uses_goes_only_by_force(void **state)
 {
 	struct home *h = *state;
+	struct agent a;
 	struct buf why = BUF_INIT;
 
 	assert_int_equal(home_make(h, "tool", NULL, "name", "lookup", "url", "http://127.0.0.1/", NULL), ERR_OK);
@@ -54,6 +56,12 @@ static void one_that_an_agent_uses_goes_only_by_force(void **state)
 	assert_string_equal(buf_z(&why), "tool lookup: used by agent eva");
 	assert_int_equal(home_do(h, OP_DELETE, "tool", "look", NULL, &why), ERR_OK);
 	assert_int_equal(home_do(h, OP_FORCE, "tool", "lookup", NULL, &why), ERR_OK);
+	assert_int_equal(home_do(h, OP_GET, "agent", "eva", &a, NULL), ERR_OK);
+	home_set("agent", &a, "voice", "cedar");
+	assert_int_equal(home_do(h, OP_UPDATE, "agent", NULL, &a, NULL), ERR_OK);
+	home_set("agent", &a, "tools", "lookup");
+	assert_int_equal(home_do(h, OP_UPDATE, "agent", NULL, &a, NULL), ERR_VALUE);
+	record_fini(&agent_type, &a);
 	buf_fini(&why);
 }
 
