@@ -8,20 +8,23 @@
 #include <sys/resource.h>
 
 #include "base/proc.h"
+#include "model_dialect.h"
 #include "model_server.h"
 
 struct settings {
-	char *listen, *ca_out, *scenario, *speech, *key, *log, *stats;
+	char *listen, *ca_out, *scenario, *speech, *key, *log, *stats, *dialect;
 	bool plain, help;
 };
 
 #define OPT(m, name, kind, def, help) FIELD_AS(struct settings, m, name, kind, 0, 0, 0, def, NULL, help)
+#define OPT_WORD(m, name, def, words, help) FIELD_AS(struct settings, m, name, FK_WORD, 0, 0, 0, def, words, help)
 static const struct field options[] = {
 	OPT(listen, "listen", FK_PLAIN, "127.0.0.1:0", "address and port; port 0 takes a free one, which is printed"),
 	OPT(ca_out, "ca-out", FK_PLAIN, NULL, "PEM file written at the start: who trusts it trusts this server (OPENAI_CA_FILE)"),
 	OPT(scenario, "scenario", FK_PLAIN, NULL, "JSON file: what the model says and does, what goes wrong (docs/simulator.md)"),
 	OPT(speech, "speech", FK_PLAIN, NULL, "directory that keeps what espeak-ng made"),
 	OPT(key, "key", FK_PLAIN, NULL, "the only accepted API key (default: any)"),
+	OPT_WORD(dialect, "dialect", "openai", MODEL_DIALECT_WORDS, "whose manners: openai, azure, xai, or beta (OpenAI with the retired names of events)"),
 	OPT(plain, "plain", FK_PLAIN, "false", "ws instead of wss"),
 	OPT(log, "log", FK_PLAIN, NULL, "file: one JSON line per event received and sent, audio shortened"),
 	OPT(stats, "stats", FK_PLAIN, NULL, "JSON file of counters, written at the end and on SIGUSR1"),
@@ -205,6 +208,7 @@ static enum err prepare(struct program *p, struct buf *why)
 		}
 	}
 	p->model.scenario = p->scenario;
+	p->model.dialect = dialect_named(set->dialect);
 	p->model.scratch = BUF_BOUND((size_t)64 << 20);
 	p->net = (struct model_options){ .listen = set->listen, .ca_out = set->ca_out, .key = set->key, .plain = set->plain };
 	return ERR_OK;
@@ -227,7 +231,8 @@ static enum err run(struct program *p, struct buf *why)
 	signal_on(p, &p->on_int, SIGINT, on_end);
 	signal_on(p, &p->on_usr1, SIGUSR1, on_usr1);
 	host = span_head(span_z(p->set.listen), (size_t)(strrchr(p->set.listen, ':') - p->set.listen));
-	printf("offhook-sim: model %s://" SPAN_FMT ":%d/v1/realtime\n", p->set.plain ? "ws" : "wss", SPAN_ARG(host), model_server_port(p->server));
+	printf("offhook-sim: model %s://" SPAN_FMT ":%d%s\n", p->set.plain ? "ws" : "wss", SPAN_ARG(host), model_server_port(p->server),
+	       dialect_path(p->model.dialect));
 	fflush(stdout);
 	ev_run(p->loop, 0);
 	return ERR_OK;

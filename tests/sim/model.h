@@ -22,7 +22,11 @@
 
 #define MODEL_ID 40
 
+enum model_dialect { MODEL_OPENAI, MODEL_AZURE, MODEL_XAI, MODEL_BETA, MODEL_DIALECTS };      /* model_dialect.h */
+#define MODEL_DIALECT_WORDS "openai azure xai beta"
+
 struct model {                          /* what all sessions share */
+	enum model_dialect dialect;
 	const struct scenario *scenario;
 	struct speech *speech;          /* NULL: nothing is spoken, the pattern stands for the sound of words */
 	FILE *log;                      /* NULL: none */

@@ -4,6 +4,7 @@
 #include "base/b64.h"
 #include "base/clock.h"
 #include "model.h"
+#include "model_dialect.h"
 #include "model_fmt.h"
 
 #define APPEND_HEAD "{\"type\":\"input_audio_buffer.append\",\"audio\":\""
@@ -52,6 +53,25 @@ struct buf *model_emit_begin(struct model_sess *s, const char *type)
 	return b;
 }
 
+static void send_event(struct model_sess *s, struct span event)
+{
+	s->m->stats.server_events++;
+	s->m->stats.bytes_out += event.n;
+	model_log_out(s->m, s->number, event);
+	s->ops->send(s->conn, event, false);
+}
+
+static void send_translated(struct model_sess *s, struct span event)
+{
+	struct buf out[DIALECT_OUT] = { BUF_INIT, BUF_INIT };
+	unsigned n = dialect_out(s->m->dialect, event, out);
+
+	for (unsigned i = 0; i < n; i++)
+		send_event(s, buf_span(&out[i]));
+	for (unsigned i = 0; i < DIALECT_OUT; i++)
+		buf_fini(&out[i]);
+}
+
 void model_emit_end(struct model_sess *s, const char *type)
 {
 	struct buf *b = &s->m->scratch;
@@ -59,10 +79,10 @@ void model_emit_end(struct model_sess *s, const char *type)
 	buf_addc(b, '}');
 	if (s->dead || b->err)
 		return;
-	s->m->stats.server_events++;
-	s->m->stats.bytes_out += b->n;
-	model_log_out(s->m, s->number, buf_span(b));
-	s->ops->send(s->conn, buf_span(b), false);
+	if (s->m->dialect == MODEL_OPENAI)
+		send_event(s, buf_span(b));
+	else
+		send_translated(s, buf_span(b));
 	model_fault_sent(s, type);
 }
 
@@ -306,7 +326,7 @@ static bool handle(struct model_sess *s, struct json_object *ev, struct complain
 	if (!sh)
 		return model_complain(c, "invalid_value", "type", "Invalid value: '" SPAN_FMT "'. Supported values are: %s.", SPAN_ARG(span_head(type, 80)),
 				      model_shape_types());
-	if (!model_shape_check(sh, ev, "", c))
+	if (!dialect_in(s->m->dialect, ev, c) || !model_shape_check(sh, ev, "", c))
 		return false;
 	f = model_fault_received(s, type);
 	if (f && f->act == DO_IGNORE)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/proc.h"
 #include "model_cert.h"
+#include "model_dialect.h"
 #include "model_server.h"
 
 #define TICK_S      0.010
@@ -141,15 +142,23 @@ static void refuse(struct conn *c, const char *code, const char *text, unsigned 
 	c->refused_code = close_code;
 }
 
+/* The library knows some headers by number and the others by name. */
+static struct span header_of(struct lws *wsi, const char *name, char *room, int cap)
+{
+	int n = strcmp(name, "authorization:") == 0 ? lws_hdr_copy(wsi, room, cap, WSI_TOKEN_HTTP_AUTHORIZATION)
+						    : lws_hdr_custom_copy(wsi, room, cap, name, (int)strlen(name));
+
+	return span_of(room, n > 0 ? (size_t)n : 0);
+}
+
 static void check_key(struct conn *c, struct lws *wsi)
 {
-	char value[600];
-	struct span key;
+	const char *prefix, *header = dialect_key_header(c->sv->m->dialect, &prefix);
+	char value[600] = "";
+	struct span key = header_of(wsi, header, value, sizeof value);
+	size_t skip = strlen(prefix);
 
-	if (lws_hdr_copy(wsi, value, sizeof value, WSI_TOKEN_HTTP_AUTHORIZATION) <= 0)
-		*value = 0;
-	key = span_z(value);
-	if (!span_starts(key, SPAN("Bearer ")) || key.n == 7 || (c->sv->o->key && !span_is(span_skip(key, 7), c->sv->o->key)))
+	if (!span_starts(key, span_z(prefix)) || key.n == skip || (c->sv->o->key && !span_is(span_skip(key, skip), c->sv->o->key)))
 		refuse(c, "invalid_api_key", "Incorrect API key provided. You can find your API key at https://platform.openai.com/account/api-keys.", 3000);
 }
 
@@ -163,7 +172,7 @@ static void check_model(struct conn *c, struct lws *wsi)
 		return;
 	}
 	span_copy(c->model, sizeof c->model, span_z(name));
-	if (scenario_accepts(c->sv->m->scenario, span_z(c->model)))
+	if (c->sv->m->dialect == MODEL_AZURE || c->sv->m->dialect == MODEL_XAI || scenario_accepts(c->sv->m->scenario, span_z(c->model)))
 		return;
 	if (strncmp(c->model, "gpt-", 4) == 0)
 		refuse(c, "invalid_model", "Model is not supported in realtime mode.", 4000);
@@ -184,7 +193,7 @@ static int on_filter(struct conn *c, struct lws *wsi)
 	char path[200];
 
 	c->sv = lws_context_user(lws_get_context(wsi));
-	if (lws_hdr_copy(wsi, path, sizeof path, WSI_TOKEN_GET_URI) <= 0 || strcmp(path, "/v1/realtime") != 0)
+	if (lws_hdr_copy(wsi, path, sizeof path, WSI_TOKEN_GET_URI) <= 0 || strcmp(path, dialect_path(c->sv->m->dialect)) != 0)
 		return not_found(wsi);
 	if (lws_hdr_custom_length(wsi, "openai-beta:", 12) > 0)
 		refuse(c, "beta_api_shape_disabled", "The beta Realtime API is no longer supported. Remove the OpenAI-Beta header.", 4000);
