@@ -44,6 +44,8 @@ enum err status_run(struct cli *c, const struct args *a);
 enum err db_init_run(struct cli *c, const struct args *a);
 enum err db_check_run(struct cli *c, const struct args *a);
 enum err db_stat_run(struct cli *c, const struct args *a);
+enum err db_purge_run(struct cli *c, const struct args *a);
+enum err stats_run(struct cli *c, const struct args *a);
 enum err db_touch_run(struct cli *c, const struct args *a);
 enum err passwd_run(struct cli *c, const struct args *a);
 enum err sim_call_run(struct cli *c, const struct args *a);

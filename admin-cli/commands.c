@@ -32,9 +32,12 @@ const struct cmd commands[] = {
 	{ "call delete <ID>", call_delete_run, "delete a call that has ended, with its turns and events", 0 },
 	{ "call hangup <ID>", call_hangup_run, "end a call that is going on", 0 },
 
+	{ "stats [--since <time>] [--by <word>]", stats_run, "calls counted and added up, by day, agent or number; without --by all together", 0 },
+
 	{ "db init", db_init_run, "make the database with a default account, agent and templates; of what exists nothing is changed", 0 },
 	{ "db check", db_check_run, "read every record, verify every table", 0 },
 	{ "db stat", db_stat_run, "records, cache, locks, log, space", 0 },
+	{ "db purge [--older-than <time>]", db_purge_run, "delete calls older than that, or than OFFHOOK_RETENTION_DAYS, with all that belongs to them; 90d, 4w, or a date", 0 },
 	{ "sim call [<option>...]", sim_call_run, "a simulated call to this installation; options are those of `offhook-sim phone --help`", CMD_RAW },
 
 	{ "db-touch <home> <keyfile>", db_touch_run, "open and close the database, so that it recovers if somebody died", CMD_HIDDEN | CMD_BARE },

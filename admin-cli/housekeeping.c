@@ -2,16 +2,14 @@
  * housekeeping - a child of `serve`, the one process that looks after the database: what was committed without waiting is on the disk within a
  * second, checkpoints keep recovery short, old calls and used-up tickets go, free space is watched, post-call messages are sent. It may be killed at any moment.
  */
-#include <errno.h>
 #include <signal.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli.h"
 #include "post_call.h"
-#include "store/call.h"
+#include "purge.h"
 #include "store/ticket.h"
 
 #define DAY_MS  ((int64_t)86400000)
@@ -67,25 +65,11 @@ static enum err purge_tickets(struct keeper *k)
 	return e;
 }
 
-/* A recording's path is stored relative to the data directory, and none leads out of it. */
-static void recording_delete(const char *path, void *arg)
-{
-	const struct keeper *k = arg;
-	struct buf full = BUF_INIT;
-
-	if (*path == '/' || strstr(path, ".."))
-		return;
-	buf_printf(&full, "%s/%s", k->cli->cf.data_dir, path);
-	if (!full.err && unlink(buf_z(&full)) != 0 && errno != ENOENT)
-		log_warn("purge.recording", "error=%s", log_q(span_z(strerror(errno))));
-	buf_fini(&full);
-}
-
-static enum err purge_calls(struct keeper *k)
+static enum err retention(struct keeper *k)
 {
 	int64_t days = k->cli->cf.retention_days;
 	unsigned gone = 0;
-	enum err e = days ? call_purge(k->cli->store, clock_wall_ms() - days * DAY_MS, &gone, recording_delete, k) : ERR_OK;
+	enum err e = days ? purge_calls(k->cli, clock_wall_ms() - days * DAY_MS, &gone) : ERR_OK;
 
 	if (gone)
 		log_info("purge.calls", "deleted=%u days=%lld", gone, (long long)days);
@@ -107,7 +91,7 @@ static const struct chore {
 	{ "checkpoint", checkpoint, 10000 },
 	{ "space", watch_space, 10000 },
 	{ "tickets", purge_tickets, 60000 },
-	{ "retention", purge_calls, 600000 },
+	{ "retention", retention, 600000 },
 };
 #define CHORES (sizeof chores / sizeof *chores)
 

@@ -1,0 +1,9 @@
+/* purge - old calls go, with all that belongs to them, their recordings too. */
+#ifndef OFFHOOK_CLI_PURGE_H
+#define OFFHOOK_CLI_PURGE_H
+
+#include "cli.h"
+
+enum err purge_calls(struct cli *c, int64_t before_ms, unsigned *gone);      /* that started before and have ended; the store is open */
+
+#endif
