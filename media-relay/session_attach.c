@@ -1,7 +1,10 @@
 /* session_attach - a new model connection in a conversation that goes on: what it is told, what it is given to hear, and what it is asked for (contract M4). */
+#include <stdlib.h>
+
 #include "base/log.h"
 #include "media-relay/session_impl.h"
 
+#define BEGUN_CHARS 20                   /* of an answer: what can be said in a second */
 #define NOTICED_MS 4000                  /* by then replayed speech has been noticed, or was none */
 
 static const char why[] =
@@ -88,6 +91,24 @@ void attach_session_found(struct session *s)
 	session_note(s, "model.rebuilt", SPAN_NONE, SPAN_NONE, SPAN_NONE, "{\"turns\":%u}", s->history.n + s->history.before);
 }
 
+/* An answer that was begun, and of which nothing more is known, was heard for less than the second after which more would be. */
+static void remember(struct session *s, const struct turn *u)
+{
+	struct turn part = *u;
+	struct span text = span_head(span_z(u->text), BEGUN_CHARS);
+
+	if (!span_is(span_z(u->role), "assistant") || u->completed_at != FIELD_NULL_INT || u->heard_ms != FIELD_NULL_INT) {
+		history_turn(&s->history, u);
+		return;
+	}
+	if (text.n == BEGUN_CHARS)
+		while (text.n && text.p[text.n - 1] != ' ')
+			text.n--;
+	part.text = span_dup(span_trim(text));
+	history_turn(&s->history, &part);
+	free(part.text);
+}
+
 /* The relay that had this call is gone: what it has stored is what is known. */
 void attach_session_took_over(struct session *s)
 {
@@ -95,7 +116,7 @@ void attach_session_took_over(struct session *s)
 	const struct setup *set = s->setup;
 
 	for (size_t i = 0; i < set->past_n; i++)
-		history_turn(&s->history, &set->past[i]);
+		remember(s, &set->past[i]);
 	s->attach.need = needs[history_end(&s->history)];
 	s->attach.words_lost = set->words_lost;
 	if (set->words_lost)
@@ -103,6 +124,17 @@ void attach_session_took_over(struct session *s)
 }
 
 /* --- while it talks --- */
+
+/* By what the phone has proven. */
+void attach_session_heard(struct session *s)
+{
+	for (unsigned i = 0; i < s->play.items_n; i++) {
+		const struct playback_item *it = &s->play.items[i];
+
+		if (it->acked_ms >= TRANSCRIPT_PROGRESS_MS)
+			transcript_progress(&s->script, span_z(it->id), it->acked_ms, (int64_t)(it->came / AUDIO_BYTES_MS));
+	}
+}
 
 void attach_session_amend(struct session *s)
 {

@@ -296,4 +296,5 @@ void caller_tick(struct session *s)
 	barge_session_tick(s);
 	caller_pump(s);
 	greeting_tick(s);
+	attach_session_heard(s);
 }

@@ -203,6 +203,7 @@ void next_drop(struct session *s);
 void attach_session_took_over(struct session *s);                                   /* from a relay that is gone; once, with the record */
 void attach_session_lost(struct session *s);                                        /* before anything is forgotten of the connection */
 void attach_session_found(struct session *s);                                       /* before audio flows */
+void attach_session_heard(struct session *s);                                       /* once in a while: how much of an answer was heard is stored */
 void attach_session_speech(struct session *s, const struct realtime_msg *m);
 void attach_session_amend(struct session *s);                                       /* before it is asked for an answer */
 void attach_session_tick(struct session *s);                                        /* with a model that is ready */

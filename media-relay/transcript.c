@@ -62,7 +62,7 @@ static int64_t positive_or_null(int64_t v)
 
 static bool is_part(const struct open_turn *o)
 {
-	return o->interrupted || o->broken;
+	return o->interrupted || o->broken || (o->stored_ms && !o->over);
 }
 
 /* Of an answer: how long it was, and where the time before it went. NULL: nothing to say. */
@@ -80,7 +80,7 @@ static char *meta_of(const struct open_turn *o, struct buf *b)
 	return b->err ? NULL : (char *)(uintptr_t)buf_z(b);
 }
 
-static void write_turn(struct transcript *t, struct open_turn *o, bool keep)
+static void write_turn(struct transcript *t, struct open_turn *o, bool keep, bool tell)
 {
 	char *full = o->text.n ? (char *)(uintptr_t)buf_z(&o->text) : NULL, *part = NULL;
 	struct buf meta = BUF_INIT;
@@ -90,7 +90,7 @@ static void write_turn(struct transcript *t, struct open_turn *o, bool keep)
 		.latency_ms = positive_or_null(o->latency_ms), .item_id = o->item[0] ? o->item : NULL, .response_id = o->response[0] ? o->response : NULL,
 	};
 
-	if (!o->user && o->over)
+	if (!o->user && (o->over || o->stored_ms))
 		u.heard_ms = o->heard_ms;
 	if (is_part(o)) {
 		part = span_dup(heard_part(o));
@@ -100,7 +100,7 @@ static void write_turn(struct transcript *t, struct open_turn *o, bool keep)
 	u.meta = meta_of(o, &meta);
 	if (keep)
 		t->ops->save_turn(t->ctx, &u);
-	if (t->history)
+	if (t->history && tell)
 		history_turn(t->history, &u);
 	buf_fini(&meta);
 	free(part);
@@ -112,7 +112,7 @@ static void save(struct transcript *t, struct open_turn *o)
 		o->saved = true;
 		t->turns++;
 	}
-	write_turn(t, o, t->keep_turns);
+	write_turn(t, o, t->keep_turns, true);
 }
 
 /* An answer is complete when its words are and the caller has heard it or stopped hearing it. */
@@ -329,6 +329,19 @@ void transcript_cut(struct transcript *t, struct span item, int64_t heard_ms, in
 	over(t, o, heard_ms, came_ms);
 }
 
+void transcript_progress(struct transcript *t, struct span item, int64_t heard_ms, int64_t came_ms)
+{
+	struct open_turn *o = find(t, item, false);
+
+	if (!o || o->over || !o->begun || !t->keep_turns || heard_ms - o->stored_ms < TRANSCRIPT_PROGRESS_MS)
+		return;
+	o->stored_ms = o->heard_ms = heard_ms;
+	o->came_ms = came_ms;
+	t->turns += !o->saved;
+	o->saved = true;
+	write_turn(t, o, true, false);
+}
+
 /* Words arrive ahead of their audio: until the caller has heard it, it is what came that will be heard. */
 void transcript_broken(struct transcript *t, struct span item, int64_t came_ms)
 {
@@ -364,11 +377,21 @@ void transcript_no_more_words(struct transcript *t)
 		no_more_words(t, &t->open[i]);
 }
 
+/* As if it were heard to its end: what is not, is amended. */
+static void share(struct transcript *t, struct open_turn *o)
+{
+	int64_t stored_ms = o->stored_ms;
+
+	o->stored_ms = 0;
+	write_turn(t, o, false, true);
+	o->stored_ms = stored_ms;
+}
+
 void transcript_share(struct transcript *t)
 {
 	for (unsigned i = 0; i < TRANSCRIPT_OPEN; i++)
 		if (t->open[i].used && t->open[i].audio && t->open[i].text.n)
-			write_turn(t, &t->open[i], false);
+			share(t, &t->open[i]);
 }
 
 void transcript_unheard(struct transcript *t, struct span item)

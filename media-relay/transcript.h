@@ -13,6 +13,7 @@
 
 #define TRANSCRIPT_OPEN      8           /* turns whose words or whose end are still to come */
 #define TRANSCRIPT_LATENCIES 256
+#define TRANSCRIPT_PROGRESS_MS 1000
 #define TRANSCRIPT_TEXT_MAX  (64 << 10)
 
 struct open_turn {
@@ -23,6 +24,7 @@ struct open_turn {
 	bool final;                      /* the words are complete */
 	bool over;                       /* heard to its end, or cut */
 	bool interrupted;
+	int64_t stored_ms;               /* of which the store knows that it was heard */
 	bool broken;                     /* its connection broke: the rest of it never came */
 	char item[128], response[128];
 	int64_t seq, started_at, completed_at, heard_ms, came_ms, latency_ms;
@@ -64,6 +66,8 @@ void transcript_latency(struct transcript *t, struct span item, int64_t last_wor
 void transcript_played(struct transcript *t, struct span item, int64_t heard_ms);      /* to its end */
 void transcript_cut(struct transcript *t, struct span item, int64_t heard_ms, int64_t came_ms);
 void transcript_response_over(struct transcript *t, struct span response);             /* no more words of it will come */
+/* So much of it was proven to be heard so far: stored once a second, for whoever takes over when this relay dies. */
+void transcript_progress(struct transcript *t, struct span item, int64_t heard_ms, int64_t came_ms);
 void transcript_broken(struct transcript *t, struct span item, int64_t came_ms);       /* the model is gone, and with it the rest of this answer */
 void transcript_no_more_words(struct transcript *t);                                   /* the model is gone */
 void transcript_share(struct transcript *t);                                           /* the history is told of what is still open, as far as it is known */

@@ -34,7 +34,7 @@ struct world {
 	bool gone, deaf;                     /* deaf: outcomes are never confirmed */
 	uint64_t metric[M_COUNT];
 	struct call_changes last, outcome;
-	unsigned outcomes, events, appends, medias;
+	unsigned outcomes, events, appends, medias, progress;
 	char streams[64];
 	char handover[400];
 	size_t biggest_media;
@@ -93,6 +93,10 @@ static inline void w_save_turn(void *ctx, const struct turn *u)
 		buf_addz(&w->log, u->completed_at == FIELD_NULL_INT ? "tool runs;" : "tool done;");
 	if (u->tool)
 		return;
+	if (!strcmp(u->role, "assistant") && u->completed_at == FIELD_NULL_INT && u->heard_ms != FIELD_NULL_INT) {
+		w->progress++;                       /* once a second of each answer: counted, not logged */
+		return;
+	}
 	buf_printf(&w->log, "turn %lld %s %s%s", (long long)u->seq, u->role, u->text ? u->text : "-", u->interrupted ? " /cut" : "");
 	if (u->interrupted)
 		buf_printf(&w->log, " %lld", (long long)u->heard_ms);

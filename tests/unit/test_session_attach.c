@@ -485,6 +485,54 @@ static void a_call_of_three_hours_crosses_three_limits_without_a_lost_turn(void 
 	w_end(w);
 }
 
+static void what_was_heard_of_an_answer_is_stored_every_second(void **st)
+{
+	struct world *w = w_conversing();
+	unsigned before = w->progress;
+
+	(void)st;
+	w_speech(w, "u2");
+	w_speech_over(w, "u2");
+	w_heard(w, "u2", "All?");
+	w_response(w, "r2");
+	for (int i = 0; i < 16; i++)
+		w_delta(w, "r2", "a2", 250);
+	w_words(w, "r2", "a2", "One two three four five six seven eight nine ten");
+	w_run(w, 3500);
+	assert_int_equal(w->progress - before, 3);
+	w_item_done(w, "r2", "a2");
+	w_done(w, "r2", "completed");
+	w_run(w, 1000);
+	assert_int_equal(w->progress - before, 3);               /* heard to its end, it is stored whole */
+	assert_non_null(strstr(buf_z(&w->log), "turn 4 assistant One two three four five six seven eight nine ten;"));
+	w_end(w);
+}
+
+static void of_an_answer_that_died_with_its_relay_what_was_heard_is_told(void **st)
+{
+	static const struct { int64_t heard_ms; const char *stored, *told; } rows[] = {
+		{ 3000, "One two three four", "One two three four" },
+		{ FIELD_NULL_INT, "One two three four five six seven eight", "One two three four" },         /* begun, and no more is known */
+	};
+
+	(void)st;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct setup *s = w_setup();
+		struct turn *u = past(s, 1);
+		struct world *w;
+		char want[200];
+
+		was_said(&u[0], "assistant", rows[i].stored, false);
+		u[0].heard_ms = rows[i].heard_ms;
+		w = w_begin(s);
+		w_start(w);
+		w_ready(w);
+		snprintf(want, sizeof want, "load;dial first;save connected;update;rebuild;assistant %s;continue;", rows[i].told);
+		expect(w, want);
+		w_end(w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -501,6 +549,8 @@ int main(void)
 		cmocka_unit_test(a_sentence_that_is_broken_into_is_no_answer_to_be_cut),
 		cmocka_unit_test(the_caller_hears_the_fallback_within_ten_seconds),
 		cmocka_unit_test(a_relay_that_takes_over_knows_what_was_said),
+		cmocka_unit_test(what_was_heard_of_an_answer_is_stored_every_second),
+		cmocka_unit_test(of_an_answer_that_died_with_its_relay_what_was_heard_is_told),
 		cmocka_unit_test(a_session_is_changed_at_a_quiet_moment_before_its_limit),
 		cmocka_unit_test(without_a_quiet_moment_it_is_changed_shortly_before_the_limit),
 		cmocka_unit_test(the_one_that_waits_takes_over_when_the_old_one_breaks),
