@@ -258,6 +258,49 @@ static void a_big_frame_goes_in_one_piece(void **st)
 	got("8x6000 ");
 }
 
+static void what_was_sent_is_sent_again_from_where_a_turn_began_and_then_what_waits(void **st)
+{
+	uint64_t from;
+
+	(void)st;
+	for (uint8_t i = 1; i <= 5; i++)
+		frame(i, i * 20);
+	from = uplink_place(&u, 40);                             /* the model's own position: the third frame */
+	uplink_hold(&u, true);
+	frame(6, 120);
+	uplink_ready(&u, false);
+	frame(7, 140);
+	buf_reset(&model.got);
+	uplink_rewind(&u, from);
+	uplink_ready(&u, true);
+	got("3x20 4x20 5x20 6x20 7x20 ");
+	assert_int_equal(uplink_place(&u, 20), u.sent - 80 * 8); /* the new one counts from what it was sent */
+	assert_int_equal(uplink_place(&u, 99999), u.sent);
+	assert_int_equal(uplink_place(&u, -1), u.sent);
+}
+
+static void a_second_is_kept_of_what_was_sent_and_of_an_open_turn_ten(void **st)
+{
+	(void)st;
+	for (unsigned i = 0; i < 100; i++)
+		frame(1, 20 * i);
+	uplink_ready(&u, false);
+	buf_reset(&model.got);
+	uplink_rewind(&u, 0);
+	uplink_ready(&u, true);
+	got("1x1000 ");
+	uplink_hold(&u, true);
+	for (unsigned i = 100; i < 700; i++)
+		frame(2, 20 * i);
+	uplink_ready(&u, false);
+	buf_reset(&model.got);
+	uplink_rewind(&u, 0);
+	uplink_ready(&u, true);
+	got("2x10000 ");
+	uplink_hold(&u, false);
+	assert_int_equal(u.kept.n, 8000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +317,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(other_formats_have_their_own_sizes, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_no_base64_is_refused_and_takes_no_place, begin, end),
 		cmocka_unit_test_setup_teardown(a_big_frame_goes_in_one_piece, begin, end),
+		cmocka_unit_test_setup_teardown(what_was_sent_is_sent_again_from_where_a_turn_began_and_then_what_waits, begin, end),
+		cmocka_unit_test_setup_teardown(a_second_is_kept_of_what_was_sent_and_of_an_open_turn_ten, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
