@@ -37,6 +37,8 @@ void attach_session_lost(struct session *s)
 		if (!it->complete)
 			transcript_broken(&s->script, span_z(it->id), (int64_t)(it->came / AUDIO_BYTES_MS));
 	}
+	if (was && s->play.held && !s->turn.active[0])
+		attach_speech_over(&s->attach, true);            /* whether it was an interruption is for the next one to find out */
 	if (was)
 		attach_lost(&s->attach, &s->turn, is_unfinished(s));
 	history_gone(&s->history);
@@ -58,6 +60,8 @@ static void words_are_lost(struct session *s)
 
 static void replay(struct session *s)
 {
+	if (s->turn.wanted == TURN_ANSWER)
+		s->turn.wanted = TURN_NOTHING;                   /* its sound brings the answer */
 	transcript_unheard(&s->script, span_z(s->attach.item));
 	uplink_rewind(&s->uplink, s->attach.from);
 	attach_replays(&s->attach, s->uplink.sent, session_now(s) + NOTICED_MS);

@@ -241,6 +241,7 @@ static void a_fresh_token_takes_the_call_over(void **state)
 	struct relay_world w;
 	struct phone_call c, again;
 	struct peer model, old, new;
+	struct control_request late;
 	struct fresh f = { .c = &c };
 
 	(void)state;
@@ -256,6 +257,9 @@ static void a_fresh_token_takes_the_call_over(void **state)
 	again.stream[4] = again.stream[4] == '0' ? '1' : '0';
 	phone_connect(&w, &new, &again, f.token);
 	assert_int_equal(peer_closed(&old, 4000), 1000);
+	late = (struct control_request){ .op = "stream", .session_id = span_z(c.session), .stream_sid = span_z(c.stream), .event = SPAN("stream-error"),
+		                         .error = SPAN("31903 of the old one") };
+	json_object_put(ask(&w, &late));                 /* word of the old stream says nothing of the new one */
 	assert_true(phone_media(&new, &again, 1));
 	stop_and_end(&w, &again, &new);
 	peer_close(&model);
