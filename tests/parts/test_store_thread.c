@@ -16,6 +16,7 @@
 #include "media-relay/job.h"
 #include "media-relay/store_thread.h"
 #include "store/account.h"
+#include "store/agent.h"
 #include "store/call.h"
 #include "store/ticket.h"
 #include "store/turn.h"
@@ -160,6 +161,16 @@ static void quiet(const char *line, void *arg)
 	(void)line, (void)arg;
 }
 
+static void limit_set(struct fixture *f)
+{
+	struct agent a;
+
+	assert_int_equal(home_do(&f->h, OP_GET, "agent", "default", &a, NULL), ERR_OK);
+	a.max_day_cost = 1;
+	assert_int_equal(home_do(&f->h, OP_UPDATE, "agent", NULL, &a, NULL), ERR_OK);
+	record_fini(&agent_type, &a);
+}
+
 static int begin(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
@@ -171,6 +182,7 @@ static int begin(void **state)
 	snprintf(f->h.key, sizeof f->h.key, "%s/secret.key", f->h.dir);
 	home_open(&f->h);
 	assert_int_equal(store_first_start(f->h.s), ERR_OK);
+	limit_set(f);
 	assert_int_equal(uuid_new(f->session), ERR_OK);
 	uuid_parse(span_z(f->session), f->id);
 	assert_int_equal(ticket_token(f->token), ERR_OK);
@@ -331,6 +343,33 @@ static void jobs_of_a_call_are_done_in_order_and_all_of_them(void **state)
 	record_fini(&call_type, &s.call);
 }
 
+static void each_cost_brings_back_what_is_left_of_the_budget(void **state)
+{
+	struct fixture *f = *state;
+	struct call_changes c = nothing();
+	struct store_answer *a;
+
+	c.cost = 0.25;
+	store_save_call(f->t, f->id, 20, &c, false, take, NULL);
+	a = answer(20, 5000);
+	assert_int_equal(a->kind, SA_BUDGET);
+	assert_true(a->budget.day_left == 0.75 && isnan(a->budget.month_left) && a->cost == 0.25);
+	c.cost = 0.75;
+	store_save_call(f->t, f->id, 21, &c, false, take, NULL);
+	store_save_call(f->t, f->id, 22, &c, false, take, NULL);       /* repeated: spends nothing */
+	assert_true(answer(21, 5000)->budget.day_left == 0.25);
+	assert_true(answer(22, 5000)->budget.day_left == 0.25);
+	c = nothing();
+	c.status = "connected";
+	store_save_call(f->t, f->id, 23, &c, false, take, NULL);       /* no cost, no answer */
+	store_load(f->t, f->id, 24, take, NULL);
+	a = answer(24, 5000);
+	assert_int_equal(a->err, ERR_OK);
+	assert_true(a->setup->budget.day_left == 0.25);
+	for (unsigned n = 0; n < got_n; n++)
+		assert_true(got[n]->tag != 23);
+}
+
 /* A process that dies with locks held: 4.  Runs in a child: main() below. */
 static enum err hold_body(struct txn *t, void *arg)
 {
@@ -473,6 +512,7 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
+		T(each_cost_brings_back_what_is_left_of_the_budget),
 		T(a_load_brings_what_the_session_needs),
 		T(a_token_admits_one_stream_once),
 		T(jobs_of_a_call_are_done_in_order_and_all_of_them),

@@ -579,7 +579,7 @@ static inline struct world *w_begin(struct setup *setup)
 	w->ops = (struct session_ops){
 		.now_ms = w_now, .wall_ms = w_wall, .load = w_load, .save_call = w_save_call, .save_turn = w_save_turn, .save_event = w_save_event,
 		.http = w_http, .dial = w_dial, .promote = w_promote, .reserve = w_reserve, .commit = w_commit, .close = w_close, .pause = w_pause, .gone = w_gone,
-		.metrics = { w_count, w_observe },
+		.metrics = { w_count, w_observe, NULL },
 	};
 	assert_int_equal(session_new(&w->s, &w->ops, w, SPAN(SESSION), false), ERR_OK);
 	if (setup) {
