@@ -148,7 +148,7 @@ kill-test:
 relay-kill-test model-drop-test:
 	@sh .ci/install $(TEST_DEBS)
 	@$(MAKE) --no-print-directory -s -j$$(nproc) programs
-	@OFFHOOK_BIN=$(abspath $(B)) COUNT=$${COUNT:-$(if $(filter relay-%,$@),50,100)} exec bash tests/system/$(@:-test=).test
+	@OFFHOOK_BIN=$(abspath $(B)) COUNT=$${COUNT:-$(if $(filter relay-%,$@),50,100)} LIMIT_MS=$${LIMIT_MS:-$(if $(filter relay-%,$@),5000,2000)} exec bash tests/system/$(@:-test=).test
 .PHONY: relay-kill-test model-drop-test
 
 # 200 random interruptions on slow and unsteady links: how far what the model is told is from what the phone played.
