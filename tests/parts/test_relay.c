@@ -206,7 +206,7 @@ static void who_has_no_good_token_is_turned_away_and_costs_nothing(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct phone_call as = *rows[i].call;
 
-		as.stream[5] = (char)('0' + i);
+		as.stream[5] = as.stream[5] == '0' ? '1' : '0';   /* another stream: the same one may come again with its token */
 		phone_connect(&w, &thief, &as, rows[i].token);
 		assert_int_equal(peer_closed(&thief, 4000), 1008);
 		peer_close(&thief);
