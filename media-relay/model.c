@@ -1,6 +1,6 @@
 /*
  * model - library callbacks of the side that dials: name, TCP, TLS (chain, name, ALPN http/1.1), upgrade, messages. The key goes into one header and
- * nowhere else; the reason of a failure is kept per attempt, since the library tells it only to its log.
+ * nowhere else; the reason of a failure is kept per attempt, since the library's callback does not tell it.
  * Source: OpenAI Realtime "Connect"; libwebsockets 4.1 client callbacks.
  */
 #include <stdio.h>
@@ -14,18 +14,20 @@
 
 #define SYSTEM_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 
-/* The last complaint of the library in this thread; it comes just before the callback that says no more than "failed". */
-static _Thread_local char last_complaint[160];
+/* Why TLS said no, in this thread; it is said just before the callback that knows no more than "failed". */
+static _Thread_local char tls_said[160];
 
-void model_log(int level, const char *text)
+/* From OpenSSL itself: what the library has to say goes through one buffer for all threads. */
+static void tls_says(const SSL *ssl, int where, int alert)
 {
-	struct span s = span_trim(span_z(text));
-	const char *tls = strstr(text, "SSL error: ");
+	long verified = SSL_get_verify_result(ssl);
 
-	(void)level;
-	if (tls)
-		span_copy(last_complaint, sizeof last_complaint, span_head(span_trim(span_z(tls + 11)), sizeof last_complaint - 1));
-	log_debug("library", "text=%s", log_q(s));
+	if (!(where & SSL_CB_ALERT) || alert >> 8 != SSL3_AL_FATAL)
+		return;
+	if ((where & SSL_CB_WRITE) && verified != X509_V_OK)
+		snprintf(tls_said, sizeof tls_said, "%s", X509_verify_cert_error_string(verified));
+	else
+		snprintf(tls_said, sizeof tls_said, "%s%s", where & SSL_CB_READ ? "the server says: " : "", SSL_alert_desc_string_long(alert));
 }
 
 /* --- trust --- */
@@ -79,6 +81,7 @@ SSL_CTX *model_trust(const char *ca_file, struct buf *why)
 	SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_options(c, SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_verify(c, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_info_callback(c, tls_says);
 	if (!add_system(c))
 		log_warn("relay.trust", "error=%s", log_q(SPAN("no system certificates: install ca-certificates")));
 	if (!ca_file || add_file(c, ca_file))
@@ -105,8 +108,8 @@ static void explain(struct leg *l, struct lws *wsi, const char *in, size_t n)
 
 	if (*l->ended)
 		return;
-	if (*last_complaint)
-		snprintf(l->ended, sizeof l->ended, "tls: %.150s", last_complaint);
+	if (*tls_said)
+		snprintf(l->ended, sizeof l->ended, "tls: %.150s", tls_said);
 	else if (status && status != 101)
 		snprintf(l->ended, sizeof l->ended, "http %u", status);
 	else
@@ -139,7 +142,7 @@ static void connect_to(struct leg *l, const char *address)
 	i.local_protocol_name = model_protocols[0].name;
 	i.opaque_user_data = l;
 	l->starting = true;
-	*last_complaint = '\0';
+	*tls_said = '\0';
 	wsi = lws_client_connect_via_info(&i);
 	l->starting = false;
 	l->wsi = wsi;
@@ -304,7 +307,7 @@ static void on_message(struct leg *l, struct span msg)
 /* TCP did not come about and there is another address: the leg lives on. */
 static bool another(struct leg *l)
 {
-	if (l->state != LS_CONNECT || l->kill || l->closing || *last_complaint || l->tried >= l->to.n || !l->up)
+	if (l->state != LS_CONNECT || l->kill || l->closing || *tls_said || l->tried >= l->to.n || !l->up)
 		return false;
 	l->wsi = NULL;
 	l->retry = true;
@@ -321,7 +324,7 @@ static int closed(struct leg *l, struct lws *wsi, const char *why, size_t n)
 		return 0;
 	if (l->state != LS_OPEN)
 		explain(l, wsi, why, n);
-	*last_complaint = '\0';
+	*tls_said = '\0';
 	leg_gone(l);
 	return 0;
 }

@@ -196,7 +196,6 @@ void model_leg_tick(struct leg *l, int64_t now_ms);
 void model_retry(struct leg *l);
 SSL_CTX *model_trust(const char *ca_file, struct buf *why);
 int64_t model_trust_stamp(const char *ca_file);                      /* changes when the files do */
-void model_log(int level, const char *text);                         /* the library's log emitter */
 
 /* announce.c */
 void announce_answer(struct line *l, const char *refused);           /* to all who wait; NULL: the call is welcome */
