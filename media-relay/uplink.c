@@ -7,6 +7,7 @@
 #define TAIL_MAX   ((size_t)UPLINK_TAIL_MS * AUDIO_BYTES_MS)
 #define HOLE_MS    40
 #define FRAME_MAX  (200 * AUDIO_BYTES_MS)       /* mu-law bytes of one append made here */
+#define TS_MAX     ((int64_t)1 << 53)           /* more is nonsense, and sums of it could wrap */
 
 void uplink_init(struct uplink *u, const struct uplink_out *out, struct chunk_pool *pool)
 {
@@ -191,6 +192,7 @@ enum err uplink_frame(struct uplink *u, struct span payload, int64_t ts, int64_t
 		return ERR_OK;
 	u->last_ms = now_ms;
 	u->nudged = false;
+	ts = ts < TS_MAX ? ts : -1;
 	fill_hole(u, ts);
 	if (ts >= 0)
 		u->end_ts = ts + (int64_t)(n / AUDIO_BYTES_MS);

@@ -107,6 +107,7 @@ static void p14_holes_are_filled_to_the_millisecond(void **st)
 		{ 90000, "1x20 s10000 2x20 " },                          /* at most 10 s */
 		{ 0, "1x20 2x20 " },                                     /* a step back fills nothing */
 		{ -1, "1x20 2x20 " },                                    /* no timestamp */
+		{ INT64_MAX, "1x20 2x20 " },                             /* as good as none */
 	};
 
 	(void)st;
