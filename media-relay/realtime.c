@@ -3,6 +3,8 @@
 #include "media-relay/realtime.h"
 #include "media-relay/scan.h"
 
+#define TOKENS_MAX INT64_C(1000000000)
+
 typedef void reader(struct json_object *o, struct realtime_msg *m);
 
 static void read_session(struct json_object *o, struct realtime_msg *m)
@@ -56,13 +58,21 @@ static void read_words(struct json_object *o, struct realtime_msg *m)
 		m->delta = json_get_span(o, "text");
 }
 
+/* A count of tokens. One beyond all reason is none: sums of it could wrap. */
+static int64_t tokens_of(struct json_object *o, const char *key, int64_t otherwise)
+{
+	int64_t v = otherwise;
+
+	return json_get_int(o, key, &v) && v >= 0 && v <= TOKENS_MAX ? v : otherwise;
+}
+
 static void read_heard(struct json_object *o, struct realtime_msg *m)
 {
 	struct json_object *u = json_get(o, "usage");
 
 	read_words(o, m);
-	json_get_int(u, "input_tokens", &m->heard.input);
-	json_get_int(u, "output_tokens", &m->heard.output);
+	m->heard.input = tokens_of(u, "input_tokens", 0);
+	m->heard.output = tokens_of(u, "output_tokens", 0);
 	json_get_num(u, "seconds", &m->heard.seconds);
 	if (span_is(json_get_span(o, "status"), "in_progress"))
 		m->type = RT_NOTED;                      /* xAI says it several times before it is final */
@@ -94,27 +104,25 @@ static enum realtime_status status_of(struct span s)
 	return RS_NONE;
 }
 
-static int64_t int_of(struct json_object *o, const char *key, int64_t otherwise)
+static int64_t least(int64_t a, int64_t b)
 {
-	int64_t v = otherwise;
-
-	return json_get_int(o, key, &v) && v >= 0 ? v : otherwise;
+	return a < b ? a : b;
 }
 
-/* Totals without their parts (a cancelled response): input is counted as text, output as speech. */
+/* Totals without their parts (a cancelled response): input is counted as text, output as speech, what was cached as text first. */
 static void read_usage(struct json_object *u, struct realtime_msg *m)
 {
 	struct json_object *in = json_get(u, "input_token_details"), *out = json_get(u, "output_token_details");
 	struct json_object *cached = json_get(in, "cached_tokens_details");
-	int64_t *v = m->response.usage;
+	int64_t *v = m->response.usage, all = tokens_of(in, "cached_tokens", 0);
 
 	m->response.has_usage = json_get(u, "total_tokens") || json_get(u, "input_tokens");
-	v[0] = int_of(in, "text_tokens", in ? 0 : int_of(u, "input_tokens", 0));
-	v[1] = int_of(in, "audio_tokens", 0);
-	v[2] = int_of(cached, "text_tokens", 0);
-	v[3] = int_of(cached, "audio_tokens", 0);
-	v[4] = int_of(out, "text_tokens", 0);
-	v[5] = int_of(out, "audio_tokens", out ? 0 : int_of(u, "output_tokens", 0));
+	v[0] = tokens_of(in, "text_tokens", in ? 0 : tokens_of(u, "input_tokens", 0));
+	v[1] = tokens_of(in, "audio_tokens", 0);
+	v[2] = least(tokens_of(cached, "text_tokens", cached ? 0 : all), v[0]);
+	v[3] = least(tokens_of(cached, "audio_tokens", cached ? 0 : all - v[2]), v[1]);
+	v[4] = tokens_of(out, "text_tokens", 0);
+	v[5] = tokens_of(out, "audio_tokens", out ? 0 : tokens_of(u, "output_tokens", 0));
 }
 
 static void count_calls(struct json_object *output, struct realtime_msg *m)

@@ -10,6 +10,7 @@
 #define LEAD_MS   300000                 /* so long before its end the new one is dialled; of a short life a quarter */
 #define FORCE_MS  20000                  /* so long before its end nobody waits for a quiet moment any more; of a short life a twentieth */
 #define AGAIN_MS  30000                  /* after a new one that came to nothing */
+#define EXPIRES_MAX INT64_C(100000000000)     /* seconds; a time beyond is none */
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -18,7 +19,7 @@ static int64_t least(int64_t a, int64_t b)
 
 void next_plan(struct session *s, int64_t expires_at)
 {
-	int64_t now = session_now(s), life = expires_at > 0 ? expires_at * 1000 - s->ops.wall_ms(s->ctx) : LIFE_MS;
+	int64_t now = session_now(s), life = expires_at > 0 && expires_at < EXPIRES_MAX ? expires_at * 1000 - s->ops.wall_ms(s->ctx) : LIFE_MS;
 
 	if (life <= 0 || life > LIFE_MS * 24)
 		life = LIFE_MS;

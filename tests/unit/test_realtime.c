@@ -161,6 +161,33 @@ static void usage_is_read_wherever_it_lies(void **st)
 	assert_false(m.response.has_usage);
 }
 
+static void cached_tokens_without_their_parts_are_text_first_and_never_more_than_the_input(void **st)
+{
+	static const int64_t parts[] = { 380, 51, 380, 20, 0, 0 }, more[] = { 380, 51, 380, 51, 0, 0 };
+	struct realtime_msg m = read_it("{\"type\":\"response.done\",\"response\":{\"id\":\"r\",\"usage\":{\"input_tokens\":431,\"input_token_details\":"
+	                                "{\"text_tokens\":380,\"audio_tokens\":51,\"cached_tokens\":400}}}}");
+
+	(void)st;
+	assert_memory_equal(m.response.usage, parts, sizeof parts);
+	m = read_it("{\"type\":\"response.done\",\"response\":{\"id\":\"r\",\"usage\":{\"input_tokens\":431,\"input_token_details\":"
+	            "{\"text_tokens\":380,\"audio_tokens\":51,\"cached_tokens_details\":{\"text_tokens\":999,\"audio_tokens\":999}}}}}");
+	assert_memory_equal(m.response.usage, more, sizeof more);
+}
+
+static void counts_of_tokens_beyond_all_reason_are_none(void **st)
+{
+	static const int64_t none[REALTIME_USAGE];
+	struct realtime_msg m = read_it("{\"type\":\"response.done\",\"response\":{\"id\":\"r\",\"usage\":{\"input_tokens\":9223372036854775807,"
+	                                "\"output_tokens\":9223372036854775807}}}");
+
+	(void)st;
+	assert_memory_equal(m.response.usage, none, sizeof none);
+	m = read_it("{\"type\":\"conversation.item.input_audio_transcription.completed\",\"item_id\":\"u\",\"transcript\":\"x\",\"usage\":"
+	            "{\"type\":\"tokens\",\"input_tokens\":9223372036854775807,\"output_tokens\":-3}}");
+	assert_int_equal(m.heard.input, 0);
+	assert_int_equal(m.heard.output, 0);
+}
+
 static void a_failed_response_says_why(void **st)
 {
 	struct realtime_msg m = read_it("{\"type\":\"response.done\",\"response\":{\"id\":\"resp_C6\",\"status\":\"failed\",\"status_details\":{\"type\":\"failed\",\"error\":"
@@ -281,6 +308,8 @@ int main(void)
 		cmocka_unit_test_teardown(nulls_and_wrong_types_are_absent, done),
 		cmocka_unit_test_teardown(a_session_is_confirmed_by_formats_and_voice, done),
 		cmocka_unit_test_teardown(usage_is_read_wherever_it_lies, done),
+		cmocka_unit_test_teardown(cached_tokens_without_their_parts_are_text_first_and_never_more_than_the_input, done),
+		cmocka_unit_test_teardown(counts_of_tokens_beyond_all_reason_are_none, done),
 		cmocka_unit_test_teardown(a_failed_response_says_why, done),
 		cmocka_unit_test_teardown(what_the_caller_said_is_read_once_it_is_final, done),
 		cmocka_unit_test_teardown(errors_mean_what_their_codes_say, done),

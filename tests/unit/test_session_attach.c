@@ -359,6 +359,27 @@ static void a_session_is_changed_at_a_quiet_moment_before_its_limit(void **st)
 	w_end(w);
 }
 
+static void a_session_that_names_no_time_we_can_live_to_see_lasts_an_hour(void **st)
+{
+	struct world *w = w_begin(w_setup());
+
+	(void)st;
+	w_event(w, EV_MODEL_OPEN, NULL);
+	w_model(w, "{\"type\":\"session.created\",\"event_id\":\"e\",\"session\":{\"type\":\"realtime\",\"id\":\"sess_1\",\"expires_at\":%lld}}", (long long)INT64_MAX);
+	w_updated(w, "audio/pcmu", "audio/pcmu", "marin");
+	w_start(w);
+	w_answer(w, "resp_G", "item_G", 500, "Hello");
+	w_run(w, 1000);
+	forget(w);
+	clock_move(54 * 60 * 1000);
+	w_run(w, 20);
+	expect(w, "");
+	clock_move(60 * 1000);
+	w_run(w, 20);
+	expect(w, "next first;");
+	w_end(w);
+}
+
 static void without_a_quiet_moment_it_is_changed_shortly_before_the_limit(void **st)
 {
 	struct world *w = w_conversing();
@@ -557,6 +578,7 @@ int main(void)
 		cmocka_unit_test(one_that_cannot_be_reached_is_tried_again_and_the_old_one_talks_on),
 		cmocka_unit_test(it_goes_with_the_call),
 		cmocka_unit_test(a_call_of_three_hours_crosses_three_limits_without_a_lost_turn),
+		cmocka_unit_test(a_session_that_names_no_time_we_can_live_to_see_lasts_an_hour),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
