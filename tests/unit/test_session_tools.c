@@ -100,6 +100,7 @@ static void a_filler_is_spoken_beside_the_conversation_and_the_answer_waits_for_
 	filler_created(w, "f");
 	w_delta(w, "f", "iF", 300);
 	result(w, 1, 200, "x");
+	w_run(w, 100);
 	expect(w, "output r1 x;tool done;");                     /* never two voices: the answer waits until the filler is made */
 	w_item_done(w, "f", "iF");
 	w_words(w, "f", "iF", "One moment.");
@@ -368,6 +369,25 @@ static void p41_secret_keys_and_what_is_said_meanwhile_go_to_nobody_but_their_to
 	w_end(w);
 }
 
+static void p41_a_frame_of_any_length_is_silence_while_secret_keys_are_pressed(void **st)
+{
+	struct world *w = w_talking(tool_setup());
+	char b64[B64_ENCODED(8000) + 1];
+
+	(void)st;
+	asks(w, "r1", "collect_digits", "{\\\"max_digits\\\":4,\\\"secret\\\":true,\\\"deliver_to\\\":\\\"weather\\\"}");
+	w_b64(b64, 8000, 7);
+	w_caller(w, "{\"event\":\"media\",\"media\":{\"timestamp\":\"0\",\"payload\":\"%s\"},\"streamSid\":\"%s\"}", b64, w->streams);
+	assert_true(silent(w, 0));
+	press_keys(w, "1#");
+	w_run(w, 600);
+	w->frame_ts = 1000;
+	w_frame(w, 7);
+	assert_int_equal(w->up.n, 8000 + 160);                   /* nothing of it is missing */
+	assert_true(silent(w, 0) == false);
+	w_end(w);
+}
+
 static void collected_keys_end_with_the_pause_of_somebody_who_reads_a_card(void **st)
 {
 	struct world *w = w_talking(tool_setup());
@@ -517,6 +537,7 @@ int main(void)
 		cmocka_unit_test(a_transfer_that_succeeds_ends_the_call),
 		cmocka_unit_test(keys_are_pressed_and_the_conversation_goes_on),
 		cmocka_unit_test(p41_secret_keys_and_what_is_said_meanwhile_go_to_nobody_but_their_tool),
+		cmocka_unit_test(p41_a_frame_of_any_length_is_silence_while_secret_keys_are_pressed),
 		cmocka_unit_test(collected_keys_end_with_the_pause_of_somebody_who_reads_a_card),
 		cmocka_unit_test(mcp_requests_are_approved_by_the_list_and_answers_follow),
 		cmocka_unit_test(a_result_that_comes_behind_a_new_connection_reaches_it_as_history),
