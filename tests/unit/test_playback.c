@@ -258,7 +258,9 @@ static void thrown_back_marks_are_told_by_their_generation(void **st)
 	assert_true(playback_mark(p, SPAN("m0"), 130));
 	assert_true(playback_mark(p, SPAN("m1"), 130));
 	was_heard("");
+	assert_int_equal(p->echo_min_ms, -1);
 	playback_mark(p, SPAN("m2"), 230);
+	assert_int_equal(p->echo_min_ms, 10);
 	was_heard("B 100;");
 }
 

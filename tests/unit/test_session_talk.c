@@ -177,6 +177,12 @@ static void p8_late_audio_of_a_cut_answer_is_dropped_and_thrown_back_marks_prove
 	w_run(w, 400);                                             /* the marks come back */
 	assert_int_equal(w->down.n, sent);
 	assert_null(strstr(buf_z(&w->log), "create;"));
+	w->last_mark_pos = (int64_t)w->down.n;
+	w_answer(w, "r2", "i2", 3000, "one two three four");
+	w_run(w, 1000);
+	forget(w);
+	w_speech(w, "u2");
+	expect(w, "clear;turn 2 assistant one /cut 1000;truncate i2 1000;");           /* what came back early has told nothing of the link */
 	w_end(w);
 }
 
