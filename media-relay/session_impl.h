@@ -226,6 +226,7 @@ void tooling_item(struct session *s, const struct realtime_msg *m);             
 void tooling_added(struct session *s, const struct realtime_msg *m);                /* conversation.item.done */
 void tooling_mcp(struct session *s, const struct realtime_msg *m);
 bool tooling_created(struct session *s, const struct realtime_msg *m);              /* true: it was the filler */
+bool tooling_refused(struct session *s, struct span event_id);                      /* likewise: the server wants none */
 void tooling_audio(struct session *s, const struct realtime_msg *m);
 void tooling_response_over(struct session *s, const struct realtime_msg *m, bool spoke);
 bool tooling_holds(const struct session *s);                                        /* no other answer now: the filler is being made */

@@ -52,7 +52,7 @@ static void create_refused(struct session *s, const struct realtime_msg *m)
 
 static void harmless(struct session *s, const struct realtime_msg *m)
 {
-	if (span_is(m->error.code, "conversation_already_has_active_response"))
+	if (!tooling_refused(s, m->error.event_id) && span_is(m->error.code, "conversation_already_has_active_response"))
 		turn_refused(&s->turn, session_now(s));
 	else if (is_create(m->error.event_id))
 		create_refused(s, m);

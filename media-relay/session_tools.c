@@ -47,20 +47,25 @@ static void saved(void *ctx, struct tool_call *c, struct span result, int64_t ms
 		s->ops.metrics.tool(s->ctx, c->known ? c->name : "unknown", ms > 0 ? (uint64_t)ms * 1000 : 0);
 }
 
-static void cancel_filler(struct session *s)
+static void cancel_response(struct session *s, struct span response)
 {
-	struct session_tools *t = &s->tool;
 	struct buf msg = BUF_INIT;
 	char id[16];
 
-	t->filler_unwanted = t->filler_ms != 0;
-	if (!t->filler_ms || !t->filler[0])
-		return;
 	if (upstream_ready(&s->up)) {
-		realtime_cancel(&msg, model_event_id(s, 'c', id), span_z(t->filler));
+		realtime_cancel(&msg, model_event_id(s, 'c', id), response);
 		model_send_buf(s, &msg);
 	}
-	playback_kill(&s->play, span_z(t->filler));
+	playback_kill(&s->play, response);
+}
+
+static void cancel_filler(struct session *s)
+{
+	struct session_tools *t = &s->tool;
+
+	t->filler_unwanted = t->filler_ms != 0;
+	if (t->filler_ms && t->filler[0])
+		cancel_response(s, span_z(t->filler));
 }
 
 /* A filler that has begun is spoken to its end, the answer behind it; one that has not is not wanted any more. */
@@ -226,11 +231,26 @@ bool tooling_created(struct session *s, const struct realtime_msg *m)
 {
 	struct session_tools *t = &s->tool;
 
-	if (!t->filler_ms || !span_is(m->response.purpose, "filler"))
+	if (!span_is(m->response.purpose, "filler"))
 		return false;
+	if (!t->filler_ms) {                     /* it was given up already */
+		cancel_response(s, m->response_id);
+		return true;
+	}
 	span_copy(t->filler, sizeof t->filler, m->response_id);
 	if (t->filler_unwanted)
 		cancel_filler(s);
+	return true;
+}
+
+bool tooling_refused(struct session *s, struct span event_id)
+{
+	struct session_tools *t = &s->tool;
+
+	if (event_id.n < 2 || event_id.p[0] != 'f' || event_id.p[1] < '0' || event_id.p[1] > '9')
+		return false;
+	if (!t->filler[0])
+		filler_gone(t);
 	return true;
 }
 

@@ -130,6 +130,50 @@ static void a_filler_that_comes_too_late_is_cancelled(void **st)
 	w_end(w);
 }
 
+static void a_filler_that_the_server_refuses_holds_up_no_answer(void **st)
+{
+	static const char *const codes[] = { "unknown_parameter", "conversation_already_has_active_response" };
+
+	(void)st;
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+		struct world *w = w_talking(tool_setup());
+
+		asks(w, "r1", "lookup", "{}");
+		w_run(w, 1520);
+		forget(w);
+		for (unsigned n = 1; n < 20; n++)        /* whatever number it has */
+			w_model(w, "{\"type\":\"error\",\"event_id\":\"e\",\"error\":{\"type\":\"invalid_request_error\",\"code\":\"%s\",\"message\":\"no\","
+			        "\"event_id\":\"f%u\"}}", codes[i], n);
+		w_run(w, 3000);
+		expect(w, "");                           /* nor does it bring one of its own */
+		result(w, 1, 200, "x");
+		w_run(w, 20);
+		expect(w, "output r1 x;tool done;create;");
+		w_end(w);
+	}
+}
+
+static void a_filler_that_begins_when_it_was_given_up_is_no_answer(void **st)
+{
+	struct world *w = w_talking(tool_setup());
+
+	(void)st;
+	asks(w, "r1", "lookup", "{}");
+	w_run(w, 1520);
+	result(w, 1, 200, "x");
+	forget(w);
+	w_run(w, 8100);
+	expect(w, "create;");
+	filler_created(w, "f");
+	expect(w, "cancel f;");
+	w_delta(w, "f", "iF", 300);
+	w_done(w, "f", "cancelled");
+	w_answer(w, "r2", "iA", 500, "Here");
+	w_run(w, 1200);
+	assert_int_equal(w->down.n, 500 * 8);
+	w_end(w);
+}
+
 static void a_filler_that_is_cut_is_not_truncated_because_no_conversation_knows_it(void **st)
 {
 	struct world *w = w_talking(tool_setup());
@@ -527,6 +571,8 @@ int main(void)
 		cmocka_unit_test(two_tools_and_one_that_times_out_give_one_answer),
 		cmocka_unit_test(a_filler_is_spoken_beside_the_conversation_and_the_answer_waits_for_it),
 		cmocka_unit_test(a_filler_that_comes_too_late_is_cancelled),
+		cmocka_unit_test(a_filler_that_the_server_refuses_holds_up_no_answer),
+		cmocka_unit_test(a_filler_that_begins_when_it_was_given_up_is_no_answer),
 		cmocka_unit_test(a_filler_that_is_cut_is_not_truncated_because_no_conversation_knows_it),
 		cmocka_unit_test(an_answer_is_not_asked_for_while_the_caller_speaks),
 		cmocka_unit_test(goodbye_is_heard_before_the_line_is_closed),
