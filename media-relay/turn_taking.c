@@ -18,8 +18,16 @@ static void quiet(struct turn_taking *t)
 	t->spoke = t->cut = t->cancel_due = t->unanswered = false;
 }
 
+/* What a limit has us say is owed whatever becomes of the connection; of one that was begun the rest is asked for (attach.h). */
+static bool owes_words(const struct turn_taking *t)
+{
+	return t->asked == TURN_SAY || (t->active[0] && t->answering == TURN_SAY && !t->spoke && !t->cut);
+}
+
 void turn_connection_lost(struct turn_taking *t)
 {
+	if (owes_words(t))
+		turn_want(t, TURN_SAY, t->not_before_ms);
 	quiet(t);
 	t->speech = t->repeated = false;
 }

@@ -40,6 +40,32 @@ static void p24_silence_is_asked_about_and_ends_with_a_spoken_goodbye(void **st)
 	w_end(w);
 }
 
+static void a_goodbye_that_a_connection_did_not_live_to_say_is_said_by_the_next(void **st)
+{
+	(void)st;
+	for (int created = 0; created < 2; created++) {
+		struct setup *set = w_setup();
+		struct world *w;
+
+		set->max_call_ms = 30000;
+		w = w_talking(set);
+		w_run(w, 30000);
+		log_has(w, "say time_goodbye;");
+		if (created)
+			w_response(w, "r1");
+		w_event(w, EV_MODEL_CLOSED, "1006");
+		w_run(w, 300);
+		w_ready(w);
+		log_has(w, "say time_goodbye;");
+		w_answer(w, "r2", "i2", 1000, "Goodbye.");
+		w_run(w, 900);
+		assert_int_equal(w->outcomes, 0);
+		w_run(w, 300);
+		assert_string_equal(w->outcome.end_reason, "max_duration");
+		w_end(w);
+	}
+}
+
 static void words_after_the_question_keep_the_call(void **st)
 {
 	struct setup *set = w_setup();
@@ -241,6 +267,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(p24_silence_is_asked_about_and_ends_with_a_spoken_goodbye),
+		cmocka_unit_test(a_goodbye_that_a_connection_did_not_live_to_say_is_said_by_the_next),
 		cmocka_unit_test(words_after_the_question_keep_the_call),
 		cmocka_unit_test(p24_speech_without_words_is_silence_where_words_are_known),
 		cmocka_unit_test(where_nobody_writes_words_down_speech_counts),
