@@ -50,10 +50,10 @@ static void heard_out(struct playback *p, unsigned i)
 	retire(p, i);
 }
 
-static struct playback_item *find(struct playback *p, struct span id)
+static struct playback_item *find(struct playback *p, struct span id, int64_t content_index)
 {
 	for (unsigned i = p->items_n; i-- > 0;)
-		if (span_is(id, p->items[i].id))
+		if (p->items[i].content_index == content_index && span_is(id, p->items[i].id))
 			return &p->items[i];
 	return NULL;
 }
@@ -124,7 +124,7 @@ enum err playback_add(struct playback *p, struct span response, struct span id, 
 
 	if (is_dead(p, response))
 		return ERR_DENIED;
-	it = find(p, id);
+	it = find(p, id, content_index);
 	if (!it)
 		it = append(p, response, id, content_index);
 	if (!it || it->complete || waiting(p) + B64_DECODED_MAX(base64.n) > (size_t)PLAYBACK_QUEUE_MS * AUDIO_BYTES_MS)
@@ -169,7 +169,7 @@ static void complete(struct playback *p, struct playback_item *it)
 
 enum err playback_prompt(struct playback *p, struct span id, struct span ulaw)
 {
-	struct playback_item *it = find(p, id) ? NULL : append(p, SPAN(""), id, 0);
+	struct playback_item *it = find(p, id, 0) ? NULL : append(p, SPAN(""), id, 0);
 	enum err e = it ? chunks_add(&it->audio, (const uint8_t *)ulaw.p, ulaw.n) : ERR_LIMIT;
 
 	if (e == ERR_OK) {
@@ -181,9 +181,9 @@ enum err playback_prompt(struct playback *p, struct span id, struct span ulaw)
 	return e;
 }
 
-void playback_item_done(struct playback *p, struct span id)
+void playback_item_done(struct playback *p, struct span id, int64_t content_index)
 {
-	struct playback_item *it = find(p, id);
+	struct playback_item *it = find(p, id, content_index);
 
 	if (it)
 		complete(p, it);

@@ -1,6 +1,6 @@
 /*
  * playback - what is queued, paced, played and heard: marks, where to cut an answer. Worker thread only; owned by a session.
- * Shapes: audio waits as G.711 mu-law, 8 bytes a millisecond, in items in the order of their first delta. It leaves as `media` of whole 20-ms frames, at
+ * Shapes: audio waits as G.711 mu-law, 8 bytes a millisecond, in content parts of items (called items here) in the order of their first delta. It leaves as `media` of whole 20-ms frames, at
  *         most 200 ms of one item a message, padded with 0xFF where an item ends; a mark follows every 100 ms and the last frame of each item.
  * Units:  positions are milliseconds from the first byte of one item; `now` is the session's monotonic clock.
  * Clock:  what was sent is played back to back from the moment it is sent. With a link of steady delay that is also what the phone has played when a
@@ -81,7 +81,7 @@ void playback_stream_lost(struct playback *p);                                  
 enum err playback_add(struct playback *p, struct span response, struct span item, int64_t content_index, struct span base64);
 /* A stored sentence: mu-law, to be heard once, of no model. */
 enum err playback_prompt(struct playback *p, struct span item, struct span ulaw);
-void playback_item_done(struct playback *p, struct span item);
+void playback_item_done(struct playback *p, struct span item, int64_t content_index);
 void playback_response_done(struct playback *p, struct span response);             /* all of its items are done; its id is forgotten */
 void playback_all_done(struct playback *p);                                        /* the model's connection is gone */
 void playback_forget(struct playback *p);                                          /* what waits is dropped, nobody is told */

@@ -369,10 +369,10 @@ static void first_heard(void *ctx, const struct playback_item *it, int64_t at_ms
 
 	int64_t ms = at_ms > s->last_word_ms ? at_ms - s->last_word_ms : 0;
 
-	transcript_begun(&s->script, span_z(it->id));
+	transcript_begun(&s->script, part_of(it));
 	if (s->last_word_ms < 0 || !it->response[0])                     /* a stored sentence is no answer */
 		return;
-	transcript_latency(&s->script, span_z(it->id), s->last_word_ms, it->first_sent_ms, at_ms);
+	transcript_latency(&s->script, part_of(it), s->last_word_ms, it->first_sent_ms, at_ms);
 	session_observe_ms(s, M_TURN_LATENCY, ms);
 	s->last_word_ms = -1;
 }
@@ -381,7 +381,7 @@ static void heard(void *ctx, const struct playback_item *it)
 {
 	struct session *s = ctx;
 
-	transcript_played(&s->script, span_z(it->id), (int64_t)(it->came / AUDIO_BYTES_MS));
+	transcript_played(&s->script, part_of(it), (int64_t)(it->came / AUDIO_BYTES_MS));
 	s->active_ms = session_now(s);
 	if (s->greeting == GREETING_BEGUN && strcmp(it->response, s->greeting_response) == 0)
 		caller_greeting_over(s);

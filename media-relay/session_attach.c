@@ -35,7 +35,7 @@ void attach_session_lost(struct session *s)
 		const struct playback_item *it = &s->play.items[i];
 
 		if (!it->complete)
-			transcript_broken(&s->script, span_z(it->id), (int64_t)(it->came / AUDIO_BYTES_MS));
+			transcript_broken(&s->script, part_of(it), (int64_t)(it->came / AUDIO_BYTES_MS));
 	}
 	if (was && s->play.held && !s->turn.active[0])
 		attach_speech_over(&s->attach, true);            /* whether it was an interruption is for the next one to find out */
@@ -136,7 +136,7 @@ void attach_session_heard(struct session *s)
 		const struct playback_item *it = &s->play.items[i];
 
 		if (it->acked_ms >= TRANSCRIPT_PROGRESS_MS)
-			transcript_progress(&s->script, span_z(it->id), it->acked_ms, (int64_t)(it->came / AUDIO_BYTES_MS));
+			transcript_progress(&s->script, part_of(it), it->acked_ms, (int64_t)(it->came / AUDIO_BYTES_MS));
 	}
 }
 

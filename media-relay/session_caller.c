@@ -50,7 +50,7 @@ void caller_truncate(struct session *s, struct span item, int64_t content_index,
 /* `clear` has gone out already. Of items of a connection that is gone its successor is told by history_amend. */
 static void tell_cut(struct session *s, const struct playback_cut *c)
 {
-	transcript_cut(&s->script, c->item, c->heard_ms, c->came_ms);
+	transcript_cut(&s->script, (struct part){ c->item, c->content_index }, c->heard_ms, c->came_ms);
 	session_note(s, "barge_in", c->item, SPAN_NONE, SPAN_NONE, "{\"heard_ms\":%lld,\"came_ms\":%lld}", (long long)c->heard_ms, (long long)c->came_ms);
 	if (upstream_ready(&s->up) && !c->orphan && !tooling_is_filler(s, c->item))
 		caller_truncate(s, c->item, c->content_index, c->heard_ms);

@@ -82,7 +82,7 @@ static void fall_silent(struct session *s)
 	}
 	n = playback_cut(&s->play, session_now(s), cuts);
 	for (unsigned i = 0; i < n; i++)
-		transcript_cut(&s->script, cuts[i].item, cuts[i].heard_ms, cuts[i].came_ms);
+		transcript_cut(&s->script, (struct part){ cuts[i].item, cuts[i].content_index }, cuts[i].heard_ms, cuts[i].came_ms);
 	transcript_finish(&s->script);
 	model_drop(s);
 }

@@ -113,7 +113,8 @@ struct session {
 
 	enum greeting greeting;
 	char greeting_response[TURN_ID];
-	char answer_item[TURN_ID];         /* the last one that audio came for */
+	char answer_item[TURN_ID];         /* the last one that audio came for ... */
+	int64_t answer_part;               /* ... and its content part */
 	int64_t prompted_ms;               /* when a stored sentence was last played; -1: never */
 	int64_t last_word_ms;              /* the caller's; -1: answered */
 	int64_t vad_silence_ms;
@@ -124,6 +125,7 @@ struct session {
 	uint16_t close_code;
 };
 
+static inline struct part part_of(const struct playback_item *it) { return (struct part){ span_z(it->id), it->content_index }; }
 static inline int64_t session_now(const struct session *s) { return s->ops.now_ms(s->ctx); }
 void session_count(struct session *s, enum metric m, uint64_t n);
 void session_observe_ms(struct session *s, enum metric m, int64_t ms);

@@ -186,11 +186,17 @@ static void on_response(struct session *s, const struct realtime_msg *m)
 	session_note(s, "response.created", SPAN_NONE, m->response_id, SPAN_NONE, NULL);
 }
 
+static struct part part_said(const struct realtime_msg *m)
+{
+	return (struct part){ m->item_id, m->content_index };
+}
+
 static void first_audio_of(struct session *s, const struct realtime_msg *m)
 {
 	if (!span_copy(s->answer_item, sizeof s->answer_item, m->item_id))
 		return;
-	transcript_answer(&s->script, m->item_id, m->response_id);
+	s->answer_part = m->content_index;
+	transcript_answer(&s->script, part_said(m), m->response_id);
 	if (s->greeting == GREETING_ASKED && span_is(m->response_id, s->greeting_response))
 		s->greeting = GREETING_BEGUN;
 }
@@ -212,7 +218,7 @@ static void on_audio(struct session *s, const struct realtime_msg *m)
 	attach_answer(&s->attach, true);
 	tooling_audio(s, m);
 	e = playback_add(&s->play, m->response_id, m->item_id, m->content_index, m->delta);
-	if (e == ERR_OK && !span_is(m->item_id, s->answer_item))
+	if (e == ERR_OK && (!span_is(m->item_id, s->answer_item) || m->content_index != s->answer_part))
 		first_audio_of(s, m);
 	if (e == ERR_SYNTAX)
 		unreadable(s);
@@ -224,20 +230,20 @@ static void on_audio(struct session *s, const struct realtime_msg *m)
 static void on_audio_done(struct session *s, const struct realtime_msg *m)
 {
 	turn_sign(&s->turn, session_now(s));
-	playback_item_done(&s->play, m->item_id);
+	playback_item_done(&s->play, m->item_id, m->content_index);
 	caller_pump(s);
 }
 
 static void on_words_delta(struct session *s, const struct realtime_msg *m)
 {
 	turn_sign(&s->turn, session_now(s));
-	transcript_words_delta(&s->script, m->item_id, m->response_id, m->delta);
+	transcript_words_delta(&s->script, part_said(m), m->response_id, m->delta);
 }
 
 static void on_words(struct session *s, const struct realtime_msg *m)
 {
 	turn_sign(&s->turn, session_now(s));
-	transcript_words(&s->script, m->item_id, m->response_id, m->delta);
+	transcript_words(&s->script, part_said(m), m->response_id, m->delta);
 }
 
 static void on_sign(struct session *s, const struct realtime_msg *m)

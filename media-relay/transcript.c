@@ -126,10 +126,10 @@ static void settle(struct transcript *t, struct open_turn *o)
 
 /* --- the open turns --- */
 
-static struct open_turn *find(struct transcript *t, struct span item, bool user)
+static struct open_turn *find(struct transcript *t, struct part part, bool user)
 {
 	for (unsigned i = 0; i < TRANSCRIPT_OPEN; i++)
-		if (t->open[i].used && t->open[i].user == user && span_is(item, t->open[i].item))
+		if (t->open[i].used && t->open[i].user == user && t->open[i].part == part.index && span_is(part.item, t->open[i].item))
 			return &t->open[i];
 	return NULL;
 }
@@ -151,9 +151,9 @@ static struct open_turn *place(struct transcript *t)
 	return oldest;
 }
 
-static struct open_turn *begin(struct transcript *t, struct span item, bool user)
+static struct open_turn *begin(struct transcript *t, struct part part, bool user)
 {
-	struct open_turn *o = find(t, item, user);
+	struct open_turn *o = find(t, part, user);
 
 	if (o)
 		return o;
@@ -163,7 +163,8 @@ static struct open_turn *begin(struct transcript *t, struct span item, bool user
 	o->seq = t->turn_seq++;
 	o->started_at = t->ops->wall_ms(t->ctx);
 	o->text = BUF_BOUND(TRANSCRIPT_TEXT_MAX);
-	span_copy(o->item, sizeof o->item, item);
+	o->part = part.index;
+	span_copy(o->item, sizeof o->item, part.item);
 	return o;
 }
 
@@ -175,16 +176,21 @@ static void add_words(struct open_turn *o, struct span words)
 
 /* --- the caller --- */
 
+static struct part whole(struct span item)
+{
+	return (struct part){ item, 0 };
+}
+
 void transcript_speech(struct transcript *t, struct span item, int64_t ago_ms)
 {
-	struct open_turn *o = begin(t, item, true);
+	struct open_turn *o = begin(t, whole(item), true);
 
 	o->started_at = t->ops->wall_ms(t->ctx) - ago_ms;
 }
 
 void transcript_speech_over(struct transcript *t, struct span item, int64_t ago_ms)
 {
-	struct open_turn *o = begin(t, item, true);
+	struct open_turn *o = begin(t, whole(item), true);
 
 	o->completed_at = t->ops->wall_ms(t->ctx) - ago_ms;
 	if (o->completed_at < o->started_at)
@@ -197,7 +203,7 @@ void transcript_speech_over(struct transcript *t, struct span item, int64_t ago_
 
 void transcript_heard_delta(struct transcript *t, struct span item, struct span words)
 {
-	add_words(begin(t, item, true), words);
+	add_words(begin(t, whole(item), true), words);
 }
 
 static bool is_silence(struct span words)
@@ -207,7 +213,7 @@ static bool is_silence(struct span words)
 
 void transcript_heard(struct transcript *t, struct span item, struct span words)
 {
-	struct open_turn *o = begin(t, item, true);
+	struct open_turn *o = begin(t, whole(item), true);
 
 	if (is_silence(words)) {
 		release(o);
@@ -223,7 +229,7 @@ void transcript_heard(struct transcript *t, struct span item, struct span words)
 
 void transcript_keys(struct transcript *t, struct span text)
 {
-	struct open_turn *o = begin(t, SPAN(""), true);
+	struct open_turn *o = begin(t, whole(SPAN("")), true);
 
 	buf_add(&o->text, text);
 	o->completed_at = o->started_at;
@@ -233,35 +239,35 @@ void transcript_keys(struct transcript *t, struct span text)
 
 /* --- the agent --- */
 
-static struct open_turn *answer(struct transcript *t, struct span item, struct span response)
+static struct open_turn *answer(struct transcript *t, struct part part, struct span response)
 {
-	struct open_turn *o = begin(t, item, false);
+	struct open_turn *o = begin(t, part, false);
 
 	if (!o->response[0])
 		span_copy(o->response, sizeof o->response, response);
 	return o;
 }
 
-void transcript_answer(struct transcript *t, struct span item, struct span response)
+void transcript_answer(struct transcript *t, struct part part, struct span response)
 {
-	struct open_turn *o = answer(t, item, response);
+	struct open_turn *o = answer(t, part, response);
 
 	if (!o->audio)
 		o->delta_at_ms = t->ops->now_ms(t->ctx);
 	o->audio = true;
 }
 
-void transcript_words_delta(struct transcript *t, struct span item, struct span response, struct span words)
+void transcript_words_delta(struct transcript *t, struct part part, struct span response, struct span words)
 {
-	struct open_turn *o = answer(t, item, response);
+	struct open_turn *o = answer(t, part, response);
 
 	if (!o->final)
 		add_words(o, words);
 }
 
-void transcript_words(struct transcript *t, struct span item, struct span response, struct span words)
+void transcript_words(struct transcript *t, struct part part, struct span response, struct span words)
 {
-	struct open_turn *o = answer(t, item, response);
+	struct open_turn *o = answer(t, part, response);
 
 	if (words.n) {
 		buf_reset(&o->text);
@@ -271,9 +277,9 @@ void transcript_words(struct transcript *t, struct span item, struct span respon
 	settle(t, o);
 }
 
-void transcript_begun(struct transcript *t, struct span item)
+void transcript_begun(struct transcript *t, struct part part)
 {
-	struct open_turn *o = find(t, item, false);
+	struct open_turn *o = find(t, part, false);
 
 	if (!o || o->begun)
 		return;
@@ -286,9 +292,9 @@ static int64_t since(int64_t from_ms, int64_t at_ms)
 	return at_ms > from_ms ? at_ms - from_ms : 0;
 }
 
-void transcript_latency(struct transcript *t, struct span item, int64_t last_word_ms, int64_t sent_ms, int64_t heard_ms)
+void transcript_latency(struct transcript *t, struct part part, int64_t last_word_ms, int64_t sent_ms, int64_t heard_ms)
 {
-	struct open_turn *o = find(t, item, false);
+	struct open_turn *o = find(t, part, false);
 	int64_t ms = since(last_word_ms, heard_ms);
 
 	if (o) {
@@ -309,9 +315,9 @@ static void over(struct transcript *t, struct open_turn *o, int64_t heard_ms, in
 	settle(t, o);
 }
 
-void transcript_played(struct transcript *t, struct span item, int64_t heard_ms)
+void transcript_played(struct transcript *t, struct part part, int64_t heard_ms)
 {
-	struct open_turn *o = find(t, item, false);
+	struct open_turn *o = find(t, part, false);
 
 	if (!o)
 		return;
@@ -319,9 +325,9 @@ void transcript_played(struct transcript *t, struct span item, int64_t heard_ms)
 	over(t, o, heard_ms, heard_ms);
 }
 
-void transcript_cut(struct transcript *t, struct span item, int64_t heard_ms, int64_t came_ms)
+void transcript_cut(struct transcript *t, struct part part, int64_t heard_ms, int64_t came_ms)
 {
-	struct open_turn *o = find(t, item, false);
+	struct open_turn *o = find(t, part, false);
 
 	if (!o)
 		return;
@@ -329,9 +335,9 @@ void transcript_cut(struct transcript *t, struct span item, int64_t heard_ms, in
 	over(t, o, heard_ms, came_ms);
 }
 
-void transcript_progress(struct transcript *t, struct span item, int64_t heard_ms, int64_t came_ms)
+void transcript_progress(struct transcript *t, struct part part, int64_t heard_ms, int64_t came_ms)
 {
-	struct open_turn *o = find(t, item, false);
+	struct open_turn *o = find(t, part, false);
 
 	if (!o || o->over || !o->begun || !t->keep_turns || heard_ms - o->stored_ms < TRANSCRIPT_PROGRESS_MS)
 		return;
@@ -343,9 +349,9 @@ void transcript_progress(struct transcript *t, struct span item, int64_t heard_m
 }
 
 /* Words arrive ahead of their audio: until the caller has heard it, it is what came that will be heard. */
-void transcript_broken(struct transcript *t, struct span item, int64_t came_ms)
+void transcript_broken(struct transcript *t, struct part part, int64_t came_ms)
 {
-	struct open_turn *o = find(t, item, false);
+	struct open_turn *o = find(t, part, false);
 
 	if (!o || o->over)
 		return;
@@ -396,7 +402,7 @@ void transcript_share(struct transcript *t)
 
 void transcript_unheard(struct transcript *t, struct span item)
 {
-	struct open_turn *o = find(t, item, true);
+	struct open_turn *o = find(t, whole(item), true);
 
 	if (o)
 		release(o);

@@ -16,6 +16,8 @@
 #define TRANSCRIPT_PROGRESS_MS 1000
 #define TRANSCRIPT_TEXT_MAX  (64 << 10)
 
+struct part { struct span item; int64_t index; };               /* what the agent says in one go: a content part of an item */
+
 struct open_turn {
 	bool used, user;
 	bool saved;                      /* counted, and in the store */
@@ -27,6 +29,7 @@ struct open_turn {
 	int64_t stored_ms;               /* of which the store knows that it was heard */
 	bool broken;                     /* its connection broke: the rest of it never came */
 	char item[128], response[128];
+	int64_t part;
 	int64_t seq, started_at, completed_at, heard_ms, came_ms, latency_ms;
 	int64_t delta_at_ms;             /* when its first audio came, by the session's clock */
 	int64_t delta_ms, sent_ms;       /* parts of latency_ms: to the first delta, to the first frame sent */
@@ -57,18 +60,18 @@ void transcript_heard(struct transcript *t, struct span item, struct span words)
 void transcript_keys(struct transcript *t, struct span text);
 
 /* The agent. */
-void transcript_answer(struct transcript *t, struct span item, struct span response);  /* its first audio or words came */
-void transcript_words_delta(struct transcript *t, struct span item, struct span response, struct span words);
-void transcript_words(struct transcript *t, struct span item, struct span response, struct span words);
-void transcript_begun(struct transcript *t, struct span item);                         /* its first audio was heard */
+void transcript_answer(struct transcript *t, struct part part, struct span response);  /* its first audio or words came */
+void transcript_words_delta(struct transcript *t, struct part part, struct span response, struct span words);
+void transcript_words(struct transcript *t, struct part part, struct span response, struct span words);
+void transcript_begun(struct transcript *t, struct part part);                         /* its first audio was heard */
 /* Where the time from the caller's last word to the first sound went; times of the session's clock. */
-void transcript_latency(struct transcript *t, struct span item, int64_t last_word_ms, int64_t sent_ms, int64_t heard_ms);
-void transcript_played(struct transcript *t, struct span item, int64_t heard_ms);      /* to its end */
-void transcript_cut(struct transcript *t, struct span item, int64_t heard_ms, int64_t came_ms);
+void transcript_latency(struct transcript *t, struct part part, int64_t last_word_ms, int64_t sent_ms, int64_t heard_ms);
+void transcript_played(struct transcript *t, struct part part, int64_t heard_ms);      /* to its end */
+void transcript_cut(struct transcript *t, struct part part, int64_t heard_ms, int64_t came_ms);
 void transcript_response_over(struct transcript *t, struct span response);             /* no more words of it will come */
 /* So much of it was proven to be heard so far: stored once a second, for whoever takes over when this relay dies. */
-void transcript_progress(struct transcript *t, struct span item, int64_t heard_ms, int64_t came_ms);
-void transcript_broken(struct transcript *t, struct span item, int64_t came_ms);       /* the model is gone, and with it the rest of this answer */
+void transcript_progress(struct transcript *t, struct part part, int64_t heard_ms, int64_t came_ms);
+void transcript_broken(struct transcript *t, struct part part, int64_t came_ms);       /* the model is gone, and with it the rest of this answer */
 void transcript_no_more_words(struct transcript *t);                                   /* the model is gone */
 void transcript_share(struct transcript *t);                                           /* the history is told of what is still open, as far as it is known */
 void transcript_unheard(struct transcript *t, struct span item);                       /* these words are said again, to another connection */

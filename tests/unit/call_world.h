@@ -43,6 +43,7 @@ struct world {
 	struct phone_mark marks[PHONE_MARKS];
 	unsigned marks_n, marks_at;
 	int64_t last_mark_pos, played_from;  /* bytes sent at the last mark; when the phone began to play this stretch */
+	int64_t cut_part;                    /* content_index of the last truncation */
 	int64_t heard_at_clear;              /* ms of the last stretch that the phone had played when the clear got there */
 	bool mute;                           /* echoes nothing */
 	int64_t frame_ts;
@@ -187,6 +188,7 @@ static inline void model_words(struct world *w, struct json_object *o)
 	} else if (span_is(type, "conversation.item.truncate")) {
 		only_fields(o, " type event_id item_id content_index audio_end_ms ");
 		assert_true(json_get_int(o, "content_index", &index) && json_get_int(o, "audio_end_ms", &ms) && ms >= 0);
+		w->cut_part = index;
 		buf_printf(&w->log, "truncate " SPAN_FMT " %lld;", SPAN_ARG(json_get_span(o, "item_id")), (long long)ms);
 	} else if (span_is(type, "response.create")) {
 		only_fields(o, " type event_id response ");

@@ -117,7 +117,7 @@ static void without_pacing_everything_goes_at_once(void **st)
 	playback_init(p, &out, NULL, AUDIO_PCMU, 0);
 	playback_stream(p, SPAN(MZ));
 	add("r", "A", 500);
-	playback_item_done(p, SPAN("A"));
+	playback_item_done(p, SPAN("A"), 0);
 	playback_pump(p, 0);
 	sent("media 200;mark m0;media 200;mark m1;media 100;mark m2;");
 }
@@ -131,7 +131,7 @@ static void p31_only_whole_frames_leave_until_the_item_ends(void **st)
 	add("r", "A", 25);
 	playback_pump(p, 0);
 	sent("media 20;");
-	playback_item_done(p, SPAN("A"));
+	playback_item_done(p, SPAN("A"), 0);
 	playback_pump(p, 0);
 	sent("media 20;mark m0;");                               /* 15 ms and 5 ms of silence; one mark after the last frame */
 	playback_mark(p, SPAN("m0"), 60);
@@ -146,7 +146,7 @@ static void an_item_whose_end_is_known_late_is_still_heard_once(void **st)
 	sent("media 100;mark m0;");
 	playback_mark(p, SPAN("m0"), 100);
 	was_heard("");
-	playback_item_done(p, SPAN("A"));                        /* nothing is left to send: the mark that came back was the last */
+	playback_item_done(p, SPAN("A"), 0);                        /* nothing is left to send: the mark that came back was the last */
 	was_heard("A 100;");
 	assert_false(playback_unheard(p, 100));
 }
@@ -156,7 +156,7 @@ static void a_message_is_of_one_item(void **st)
 	(void)st;
 	add("r", "A", 60);
 	add("r", "B", 60);
-	playback_item_done(p, SPAN("A"));
+	playback_item_done(p, SPAN("A"), 0);
 	playback_pump(p, 0);
 	sent("media 60;mark m0;media 60;");
 }
@@ -252,7 +252,7 @@ static void thrown_back_marks_are_told_by_their_generation(void **st)
 	sent("media 200;mark m0;media 200;mark m1;");
 	assert_int_equal(playback_cut(p, 100, cuts), 1);
 	add("r2", "B", 100);
-	playback_item_done(p, SPAN("B"));
+	playback_item_done(p, SPAN("B"), 0);
 	playback_pump(p, 120);
 	sent("clear;media 100;mark m2;");
 	assert_true(playback_mark(p, SPAN("m0"), 130));
@@ -270,7 +270,7 @@ static void an_answer_that_was_heard_is_not_cut(void **st)
 
 	(void)st;
 	add("r", "A", 100);
-	playback_item_done(p, SPAN("A"));
+	playback_item_done(p, SPAN("A"), 0);
 	playback_pump(p, 0);
 	assert_true(playback_unheard(p, 90));
 	assert_false(playback_unheard(p, 100));                  /* its last mark is on the way back */
@@ -282,7 +282,7 @@ static void a_leg_that_is_full_loses_nothing(void **st)
 {
 	(void)st;
 	add("r", "A", 100);
-	playback_item_done(p, SPAN("A"));
+	playback_item_done(p, SPAN("A"), 0);
 	phone.full = true;
 	playback_pump(p, 0);
 	playback_pump(p, 20);
@@ -304,7 +304,7 @@ static void a_new_stream_goes_on_with_what_waits(void **st)
 	playback_stream(p, SPAN("MZ00000000000000000000000000000009"));
 	playback_pump(p, 5000);
 	sent("media 200;mark m2;media 200;mark m3;");
-	playback_item_done(p, SPAN("A"));
+	playback_item_done(p, SPAN("A"), 0);
 	playback_mark(p, SPAN("m0"), 5000);                      /* of the old stream */
 	playback_pump(p, 5400);
 	playback_mark(p, SPAN("m4"), 5600);
@@ -317,7 +317,7 @@ static void what_was_all_sent_before_the_stream_broke_does_not_stay_for_ever(voi
 	add("r", "A", 100);
 	playback_pump(p, 0);
 	playback_stream_lost(p);
-	playback_item_done(p, SPAN("A"));
+	playback_item_done(p, SPAN("A"), 0);
 	was_heard("A 100;");
 	assert_int_equal(p->items_n, 0);
 }
@@ -330,7 +330,7 @@ static void a_phone_that_echoes_nothing_does_not_stop_the_agent(void **st)
 	for (int i = 0; i < 100; i++) {
 		snprintf(item, sizeof item, "item%d", i);
 		assert_int_equal(add("r", item, 40), ERR_OK);
-		playback_item_done(p, span_z(item));
+		playback_item_done(p, span_z(item), 0);
 		playback_pump(p, i * 100);
 	}
 	assert_true(p->items_n <= PLAYBACK_ITEMS);
@@ -346,11 +346,30 @@ static void the_queue_is_bounded(void **st)
 	assert_in_range(n, PLAYBACK_QUEUE_MS / 10000 - 1, PLAYBACK_QUEUE_MS / 10000);
 }
 
+static void content_parts_of_an_item_are_counted_apart(void **st)
+{
+	static uint8_t raw[4000];
+	char b64[B64_ENCODED(sizeof raw)];
+	struct span half_second = { b64, b64_encode(b64, raw, sizeof raw) };
+	struct playback_cut cuts[PLAYBACK_ITEMS];
+
+	(void)st;
+	playback_add(p, SPAN("r"), SPAN("A"), 0, half_second);
+	playback_add(p, SPAN("r"), SPAN("A"), 1, half_second);
+	playback_item_done(p, SPAN("A"), 0);
+	for (int64_t t = 0; t <= 700; t += 20)
+		playback_pump(p, t);
+	assert_int_equal(playback_cut(p, 700, cuts), 1);         /* part 0 was heard to its end */
+	assert_int_equal(cuts[0].content_index, 1);
+	assert_int_equal(cuts[0].heard_ms, 200);
+	was_heard("A 500;");
+}
+
 static void an_item_without_audio_leaves_no_trace(void **st)
 {
 	(void)st;
 	add("r", "A", 0);
-	playback_item_done(p, SPAN("A"));
+	playback_item_done(p, SPAN("A"), 0);
 	playback_pump(p, 0);
 	sent("");
 	was_heard("");
@@ -378,6 +397,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_all_sent_before_the_stream_broke_does_not_stay_for_ever, begin, end),
 		cmocka_unit_test_setup_teardown(a_phone_that_echoes_nothing_does_not_stop_the_agent, begin, end),
 		cmocka_unit_test_setup_teardown(the_queue_is_bounded, begin, end),
+		cmocka_unit_test_setup_teardown(content_parts_of_an_item_are_counted_apart, begin, end),
 		cmocka_unit_test_setup_teardown(an_item_without_audio_leaves_no_trace, begin, end),
 	};
 

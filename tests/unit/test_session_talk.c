@@ -280,6 +280,36 @@ static void what_was_cut_is_written_down_as_far_as_it_was_heard(void **st)
 	w_end(w);
 }
 
+static void part_event(struct world *w, const char *type, int part, const char *more)
+{
+	w_model(w, "{\"type\":\"response.output_audio%s\",\"event_id\":\"e\",\"response_id\":\"r\",\"item_id\":\"i1\",\"output_index\":0,\"content_index\":%d%s}", type,
+	        part, more);
+}
+
+static void content_parts_of_an_item_are_cut_and_written_down_apart(void **st)
+{
+	struct world *w = w_talking(silent_setup());
+	char b64[B64_ENCODED(8000) + 1], delta[sizeof b64 + 20];
+
+	(void)st;
+	w_b64(b64, 8000, 3);
+	snprintf(delta, sizeof delta, ",\"delta\":\"%s\"", b64);
+	w_response(w, "r");
+	for (int part = 0; part < 2; part++) {
+		part_event(w, ".delta", part, delta);
+		part_event(w, ".done", part, "");
+		part_event(w, "_transcript.done", part, part ? ",\"transcript\":\"five six seven eight\"" : ",\"transcript\":\"one two three four\"");
+	}
+	w_done(w, "r", "completed");
+	w_run(w, 1500);
+	assert_non_null(strstr(buf_z(&w->log), "turn 0 assistant one two three four;"));
+	forget(w);
+	w_speech(w, "u");
+	expect(w, "clear;turn 1 assistant five six /cut 500;truncate i1 500;");
+	assert_int_equal(w->cut_part, 1);
+	w_end(w);
+}
+
 static void with_vad_interrupt_off_speech_never_cuts(void **st)
 {
 	struct setup *set = silent_setup();
@@ -447,6 +477,7 @@ int main(void)
 		cmocka_unit_test(a_greeting_refused_twice_leaves_the_caller_the_first_word),
 		cmocka_unit_test(what_was_said_over_a_protected_greeting_is_answered),
 		cmocka_unit_test(what_was_cut_is_written_down_as_far_as_it_was_heard),
+		cmocka_unit_test(content_parts_of_an_item_are_cut_and_written_down_apart),
 		cmocka_unit_test(with_vad_interrupt_off_speech_never_cuts),
 		cmocka_unit_test(p11_a_protected_greeting_is_heard_to_its_end),
 		cmocka_unit_test(a_phone_that_takes_nothing_gets_the_clear_before_anything_else),

@@ -34,6 +34,8 @@ static void save_event(void *ctx, const struct event *e)
 static const struct session_ops ops = { .now_ms = now_ms, .wall_ms = wall_ms, .save_turn = save_turn, .save_event = save_event };
 static struct transcript t;
 
+#define PART(item) ((struct part){ SPAN(item), 0 })
+
 static int begin(void **st)
 {
 	struct setup s = { .keep_turns = true, .keep_events = true, .transcription = true };
@@ -62,9 +64,9 @@ static void saved(const char *want)
 
 static void speak(const char *item, const char *words)
 {
-	transcript_answer(&t, span_z(item), SPAN("r"));
-	transcript_words(&t, span_z(item), SPAN("r"), span_z(words));
-	transcript_begun(&t, span_z(item));
+	transcript_answer(&t, (struct part){ span_z(item), 0 }, SPAN("r"));
+	transcript_words(&t, (struct part){ span_z(item), 0 }, SPAN("r"), span_z(words));
+	transcript_begun(&t, (struct part){ span_z(item), 0 });
 }
 
 static void numbers_follow_the_order_of_speaking_not_of_the_words(void **st)
@@ -72,7 +74,7 @@ static void numbers_follow_the_order_of_speaking_not_of_the_words(void **st)
 	(void)st;
 	transcript_speech(&t, SPAN("u"), 0);
 	speak("a", "answer");
-	transcript_played(&t, SPAN("a"), 500);
+	transcript_played(&t, PART("a"), 500);
 	transcript_heard(&t, SPAN("u"), SPAN(" question "));
 	saved("1 assistant 'answer';1 assistant 'answer';0 user 'question';");
 }
@@ -92,7 +94,7 @@ static void a_cut_answer_is_kept_in_two_forms(void **st)
 	(void)st;
 	speak("a", "one two three four five six seven eight nine ten");
 	buf_reset(&world.log);
-	transcript_cut(&t, SPAN("a"), 2000, 4000);
+	transcript_cut(&t, PART("a"), 2000, 4000);
 	saved("0 assistant 'one two three four five' of 'one two three four five six seven eight nine ten' cut at 2000;");
 }
 
@@ -101,28 +103,28 @@ static void words_that_ran_ahead_of_their_audio_do_not_count_as_heard(void **st)
 	(void)st;
 	speak("a", "one two three four five six seven eight nine ten");
 	buf_reset(&world.log);
-	transcript_cut(&t, SPAN("a"), 250, 250);                     /* nobody says fifty letters in a quarter of a second */
+	transcript_cut(&t, PART("a"), 250, 250);                     /* nobody says fifty letters in a quarter of a second */
 	saved("0 assistant 'one' of 'one two three four five six seven eight nine ten' cut at 250;");
 }
 
 static void words_that_come_after_the_cut_are_added(void **st)
 {
 	(void)st;
-	transcript_answer(&t, SPAN("a"), SPAN("r"));
-	transcript_words_delta(&t, SPAN("a"), SPAN("r"), SPAN("one two"));
-	transcript_begun(&t, SPAN("a"));
-	transcript_cut(&t, SPAN("a"), 1000, 2000);
-	transcript_words(&t, SPAN("a"), SPAN("r"), SPAN("one two three four"));
+	transcript_answer(&t, PART("a"), SPAN("r"));
+	transcript_words_delta(&t, PART("a"), SPAN("r"), SPAN("one two"));
+	transcript_begun(&t, PART("a"));
+	transcript_cut(&t, PART("a"), 1000, 2000);
+	transcript_words(&t, PART("a"), SPAN("r"), SPAN("one two three four"));
 	saved("0 assistant 'one' of 'one two' cut at 1000;0 assistant 'one two' of 'one two three four' cut at 1000;");
 }
 
 static void an_answer_that_nobody_hears_is_no_turn(void **st)
 {
 	(void)st;
-	transcript_words_delta(&t, SPAN("a"), SPAN("r"), SPAN("never spoken"));
+	transcript_words_delta(&t, PART("a"), SPAN("r"), SPAN("never spoken"));
 	transcript_response_over(&t, SPAN("r"));
-	transcript_answer(&t, SPAN("b"), SPAN("r2"));
-	transcript_words(&t, SPAN("b"), SPAN("r2"), SPAN("dropped"));
+	transcript_answer(&t, PART("b"), SPAN("r2"));
+	transcript_words(&t, PART("b"), SPAN("r2"), SPAN("dropped"));
 	transcript_forget_answers(&t);
 	transcript_finish(&t);
 	saved("");
@@ -135,9 +137,9 @@ static void utf8_is_never_cut_in_the_middle_of_a_letter(void **st)
 	for (int64_t ms = 0; ms <= 3000; ms += 10) {
 		char item[16];
 		snprintf(item, sizeof item, "a%d", (int)ms);
-		transcript_answer(&t, span_z(item), SPAN("r"));
-		transcript_words(&t, span_z(item), SPAN("r"), SPAN("\xc3\xa4\xc3\xa4\xc3\xa4 \xe2\x82\xac\xe2\x82\xac\xe2\x82\xac \xf0\x9f\x98\x80"));
-		transcript_cut(&t, span_z(item), ms, 3000);
+		transcript_answer(&t, (struct part){ span_z(item), 0 }, SPAN("r"));
+		transcript_words(&t, (struct part){ span_z(item), 0 }, SPAN("r"), SPAN("\xc3\xa4\xc3\xa4\xc3\xa4 \xe2\x82\xac\xe2\x82\xac\xe2\x82\xac \xf0\x9f\x98\x80"));
+		transcript_cut(&t, (struct part){ span_z(item), 0 }, ms, 3000);
 		assert_true(span_utf8(buf_span(&world.log)));
 		buf_reset(&world.log);
 	}
@@ -173,8 +175,8 @@ static void long_words_are_bounded(void **st)
 	(void)st;
 	memset(words, 'w', sizeof words);
 	for (int i = 0; i < 200; i++)
-		transcript_words_delta(&t, SPAN("a"), SPAN("r"), span_of(words, sizeof words));
-	transcript_begun(&t, SPAN("a"));
+		transcript_words_delta(&t, PART("a"), SPAN("r"), span_of(words, sizeof words));
+	transcript_begun(&t, PART("a"));
 	transcript_finish(&t);
 	assert_in_range(world.log.n, 60000, 70000);
 }
@@ -183,11 +185,11 @@ static void a_turn_says_where_the_time_before_it_went(void **st)
 {
 	(void)st;
 	world.now = 1600;
-	transcript_answer(&t, SPAN("a"), SPAN("r"));
-	transcript_words(&t, SPAN("a"), SPAN("r"), SPAN("answer"));
-	transcript_begun(&t, SPAN("a"));
-	transcript_latency(&t, SPAN("a"), 1000, 1620, 1780);
-	transcript_cut(&t, SPAN("a"), 300, 2000);
+	transcript_answer(&t, PART("a"), SPAN("r"));
+	transcript_words(&t, PART("a"), SPAN("r"), SPAN("answer"));
+	transcript_begun(&t, PART("a"));
+	transcript_latency(&t, PART("a"), 1000, 1620, 1780);
+	transcript_cut(&t, PART("a"), 300, 2000);
 	assert_string_equal(world.meta, "{\"audio_ms\":2000,\"latency\":{\"first_delta_ms\":600,\"first_sent_ms\":620,\"first_heard_ms\":780}}");
 }
 
@@ -212,7 +214,7 @@ static void percentiles_are_by_nearest_rank(void **st)
 	transcript_changes(&t, &c);
 	assert_int_equal(c.latency_p50_ms, FIELD_NULL_INT);
 	for (int i = 100; i > 0; i--)
-		transcript_latency(&t, SPAN("x"), 1000, 1000, 1000 + i * 10);
+		transcript_latency(&t, PART("x"), 1000, 1000, 1000 + i * 10);
 	transcript_changes(&t, &c);
 	assert_int_equal(c.latency_p50_ms, 500);
 	assert_int_equal(c.latency_p95_ms, 950);
