@@ -231,8 +231,10 @@ bool tooling_created(struct session *s, const struct realtime_msg *m)
 {
 	struct session_tools *t = &s->tool;
 
-	if (!span_is(m->response.purpose, "filler"))
+	if (!span_is(m->response.purpose, "filler")) {
+		t->after_speech = t->after_speech && s->turn.speech;     /* this one is what was waited for */
 		return false;
+	}
 	if (!t->filler_ms) {                     /* it was given up already */
 		cancel_response(s, m->response_id);
 		return true;
