@@ -128,10 +128,12 @@ void turn_done(struct turn_taking *t, const struct realtime_msg *m, int64_t now_
 	t->spoke = t->cut = t->unanswered = false;
 }
 
+/* The response in its way may have been taken for it. */
 void turn_refused(struct turn_taking *t, int64_t now_ms)
 {
-	enum turn_ask what = t->asked != TURN_NOTHING ? t->asked : TURN_ANSWER;
+	enum turn_ask what = t->asked != TURN_NOTHING ? t->asked : t->answering > TURN_ANSWER ? t->answering : TURN_ANSWER;
 
+	t->answering = t->answering == what ? TURN_NOTHING : t->answering;
 	t->asked = TURN_NOTHING;
 	turn_want(t, what, t->active[0] ? now_ms : now_ms + REFUSED_MS);
 }

@@ -66,6 +66,32 @@ static void a_goodbye_that_a_connection_did_not_live_to_say_is_said_by_the_next(
 	}
 }
 
+static void a_goodbye_that_met_the_servers_own_answer_is_said_behind_it(void **st)
+{
+	struct setup *set = w_setup();
+	struct world *w;
+
+	(void)st;
+	set->max_call_ms = 30000;
+	w = w_talking(set);
+	w_run(w, 30000);
+	log_has(w, "say time_goodbye;");
+	w_response(w, "r1");                                     /* not the goodbye: the error follows */
+	error_event(w, "invalid_request_error", "conversation_already_has_active_response", "x", "r0");
+	w_delta(w, "r1", "i1", 500);
+	w_item_done(w, "r1", "i1");
+	w_words(w, "r1", "i1", "Of course.");
+	forget(w);
+	w_done(w, "r1", "completed");
+	expect(w, "say time_goodbye;");
+	w_answer(w, "r2", "i2", 1000, "Goodbye.");
+	w_run(w, 1400);
+	assert_int_equal(w->outcomes, 0);
+	w_run(w, 500);
+	assert_string_equal(w->outcome.end_reason, "max_duration");
+	w_end(w);
+}
+
 static void words_after_the_question_keep_the_call(void **st)
 {
 	struct setup *set = w_setup();
@@ -268,6 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(p24_silence_is_asked_about_and_ends_with_a_spoken_goodbye),
 		cmocka_unit_test(a_goodbye_that_a_connection_did_not_live_to_say_is_said_by_the_next),
+		cmocka_unit_test(a_goodbye_that_met_the_servers_own_answer_is_said_behind_it),
 		cmocka_unit_test(words_after_the_question_keep_the_call),
 		cmocka_unit_test(p24_speech_without_words_is_silence_where_words_are_known),
 		cmocka_unit_test(where_nobody_writes_words_down_speech_counts),
