@@ -53,6 +53,11 @@ bool barge_in_asked(const struct barge_in *b, struct span item)
 	return false;
 }
 
+bool barge_in_doubt(const struct barge_in *b, int64_t now_ms)
+{
+	return b->doubt && now_ms - b->since_ms < BARGE_DOUBT_MS;
+}
+
 static bool is_word(struct span words)
 {
 	for (size_t i = 0; i < words.n; i++)

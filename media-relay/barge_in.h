@@ -35,6 +35,7 @@ enum barge_act barge_in_speech_over(struct barge_in *b, int64_t silence_ms, int6
 enum barge_act barge_in_words(struct barge_in *b, struct span item, struct span words);
 enum barge_act barge_in_tick(struct barge_in *b, int64_t now_ms);
 bool barge_in_asked(const struct barge_in *b, struct span item);                /* is it in doubt, or was it, what this item says? */
+bool barge_in_doubt(const struct barge_in *b, int64_t now_ms);                  /* somebody may be interrupting at this moment */
 void barge_in_over(struct barge_in *b);                                         /* decided otherwise: a key, a new connection */
 
 #endif

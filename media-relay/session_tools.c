@@ -500,7 +500,8 @@ void tooling_tick(struct session *s)
 	struct session_tools *t = &s->tool;
 	int64_t now = session_now(s);
 	bool unheard = playback_unheard(&s->play, now);
-	struct ending_now n = { .busy = model_is_busy(s) || tools_busy(&t->tools), .unheard = unheard, .end_ms = playback_end_ms(&s->play), .now_ms = now };
+	struct ending_now n = { .busy = model_is_busy(s) || tools_busy(&t->tools) || barge_in_doubt(&s->barge, now), .unheard = unheard,
+				.end_ms = playback_end_ms(&s->play), .now_ms = now };
 
 	if (t->filler_ms && now - t->filler_ms >= FILLER_MS)
 		filler_gone(t);

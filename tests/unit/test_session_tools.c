@@ -266,6 +266,37 @@ static void p21_the_callers_speech_calls_the_end_off(void **st)
 	w_end(w);
 }
 
+/* The caller began before the goodbye had ended; whether that is speech shows a moment later, by its length or its words. */
+static void p21_speech_that_is_still_in_doubt_holds_the_end_up(void **st)
+{
+	(void)st;
+	for (int words = 0; words < 2; words++) {
+		struct setup *s = tool_setup();
+		struct world *w;
+
+		s->barge_in_min_speech_ms = 400;
+		w = w_talking(s);
+		w_response(w, "r1");
+		w_delta(w, "r1", "iA", 1000);
+		w_item_done(w, "r1", "iA");
+		call_item(w, "r1", "c1", "end_call", "{\\\"reason\\\":\\\"done\\\"}");
+		calls_done(w, "r1", "completed");
+		w_run(w, 900);
+		w_speech(w, "iU");
+		w_run(w, 300);
+		assert_null(strstr(buf_z(&w->log), "outcome"));
+		if (words) {
+			w_speech_over(w, "iU");
+			w_run(w, 600);
+			w_heard(w, "iU", "Wait!");
+			w_answer(w, "r2", "i2", 500, "Yes?");
+		}
+		w_run(w, 20000);
+		assert_null(strstr(buf_z(&w->log), "outcome"));
+		w_end(w);
+	}
+}
+
 static void a_phone_without_echoes_is_hung_up_on_ten_seconds_later(void **st)
 {
 	struct world *w = w_talking(tool_setup());
@@ -581,6 +612,7 @@ int main(void)
 		cmocka_unit_test(goodbye_is_heard_before_the_line_is_closed),
 		cmocka_unit_test(a_call_that_ends_without_a_word_is_given_one),
 		cmocka_unit_test(p21_the_callers_speech_calls_the_end_off),
+		cmocka_unit_test(p21_speech_that_is_still_in_doubt_holds_the_end_up),
 		cmocka_unit_test(a_phone_without_echoes_is_hung_up_on_ten_seconds_later),
 		cmocka_unit_test(a_transfer_that_fails_comes_back_to_an_agent_who_knows_it),
 		cmocka_unit_test(a_transfer_that_succeeds_ends_the_call),
