@@ -34,11 +34,11 @@ static const struct state {
 	int64_t limit_ms;
 	handler *on;
 } states[] = {
-	[SS_LOAD]  = { "load",  BIT(EV_RECORD) | BIT(EV_NO_RECORD) | CALLERS | ENDS | ALWAYS, BIT(SS_WAIT) | BIT(SS_TALK) | BIT(SS_SAVE) | BIT(SS_CLOSE), LOAD_MS, load_on },
-	[SS_WAIT]  = { "wait",  BIT(EV_CALLER_START) | MODELS | ENDS | ALWAYS, BIT(SS_WAIT) | BIT(SS_TALK) | BIT(SS_SAVE) | BIT(SS_CLOSE), WAIT_MS, wait_on },
+	[SS_LOAD]  = { "load",  BIT(EV_RECORD) | BIT(EV_NO_RECORD) | BIT(EV_MACHINE) | CALLERS | ENDS | ALWAYS, BIT(SS_WAIT) | BIT(SS_TALK) | BIT(SS_SAVE) | BIT(SS_CLOSE), LOAD_MS, load_on },
+	[SS_WAIT]  = { "wait",  BIT(EV_CALLER_START) | BIT(EV_MACHINE) | MODELS | ENDS | ALWAYS, BIT(SS_WAIT) | BIT(SS_TALK) | BIT(SS_SAVE) | BIT(SS_CLOSE), WAIT_MS, wait_on },
 	[SS_TALK]  = { "talk",  CALLERS | MODELS | TOOLS | ENDS | ALWAYS, BIT(SS_AWAY) | BIT(SS_LOST) | BIT(SS_SAVE), 0, talk_on },
 	[SS_AWAY]  = { "away",  BIT(EV_CALLER_START) | BIT(EV_CALLER_CLOSED) | BIT(EV_OUTCOME_SAVED) | MODELS | TOOLS | ENDS | ALWAYS, BIT(SS_AWAY) | BIT(SS_TALK) | BIT(SS_SAVE), AWAY_MS, away_on },
-	[SS_LOST]  = { "lost",  BIT(EV_CALLER_START) | BIT(EV_CALLER_CLOSED) | MODELS | BIT(EV_TOOL) | ENDS | ALWAYS, BIT(SS_LOST) | BIT(SS_TALK) | BIT(SS_SAVE), LOST_MS, lost_on },
+	[SS_LOST]  = { "lost",  BIT(EV_CALLER_START) | BIT(EV_CALLER_CLOSED) | MODELS | BIT(EV_TOOL) | BIT(EV_MACHINE) | ENDS | ALWAYS, BIT(SS_LOST) | BIT(SS_TALK) | BIT(SS_SAVE), LOST_MS, lost_on },
 	[SS_SAVE]  = { "save",  BIT(EV_OUTCOME_SAVED) | BIT(EV_CALLER_CLOSED) | BIT(EV_MODEL_CLOSED) | BIT(EV_NEXT_CLOSED) | BIT(EV_TICK), BIT(SS_CLOSE), SAVE_MS, save_on },
 	[SS_CLOSE] = { "close", BIT(EV_CALLER_CLOSED) | BIT(EV_MODEL_CLOSED) | BIT(EV_NEXT_CLOSED) | BIT(EV_TICK), BIT(SS_CLOSE) | BIT(SS_GONE), CLOSE_MS, close_on },
 	[SS_GONE]  = { "gone",  0, 0, 0, gone_on },
@@ -130,6 +130,7 @@ static void load_on(struct session *s, enum session_ev ev, struct span data)
 	case EV_CALLER_CLOSED: s->caller_open = false; break;
 	case EV_STATUS_FINAL:  s->early_end = END_CALLER_HANGUP; break;
 	case EV_HANGUP:        s->early_end = END_OPERATOR; break;
+	case EV_MACHINE:       tooling_machine(s, data); break;
 	case EV_SHUTDOWN:
 	case EV_DRAIN:         session_let_go(s); break;
 	case EV_TICK:
@@ -169,6 +170,7 @@ static void wait_on(struct session *s, enum session_ev ev, struct span data)
 	case EV_DRAIN:        session_let_go(s); break;
 	case EV_STATUS_FINAL:
 	case EV_HANGUP:       session_asked_to_end(s, ev, data); break;
+	case EV_MACHINE:      tooling_machine(s, data); break;
 	case EV_TICK:         wait_tick(s); break;
 	default:              model_event(s, ev, data); break;
 	}
@@ -272,6 +274,7 @@ static void lost_on(struct session *s, enum session_ev ev, struct span data)
 		break;
 	case EV_STREAM_ERROR:    break;
 	case EV_TOOL:            tooling_result(s, data); break;
+	case EV_MACHINE:         tooling_machine(s, data); break;
 	default:                 model_event(s, ev, data); break;
 	}
 }

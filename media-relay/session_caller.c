@@ -134,6 +134,7 @@ void caller_start(struct session *s, struct span stream_sid)
 	upstream_caller(&s->up, true, now);
 	model_want(s);
 	tooling_flush(s);
+	tooling_machine_known(s);
 	if (s->state == SS_TALK)
 		caller_pump(s);
 }

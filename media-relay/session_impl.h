@@ -39,6 +39,7 @@ struct session_tools {
 	struct tools tools;
 	struct ending ending;
 	struct buf handover;               /* JSON, of a transfer or of keys to press */
+	char machine[40];                  /* who answered, when that was known before the stream was there */
 	bool mailbox;                      /* no person: its greeting does not call the end off */
 	bool come_back;                    /* a transfer that fails returns to us */
 	bool away_saved;                   /* what `continue` is to do is on disk */
@@ -242,6 +243,7 @@ void tooling_flush(struct session *s);                                          
 void tooling_tell(struct session *s, struct span text);                             /* the model is told something, and answers */
 void tooling_transfer_failed(struct session *s, struct span status);
 void tooling_machine(struct session *s, struct span who);                           /* who answered an outbound call */
+void tooling_machine_known(struct session *s);                                      /* a stream is there: what was said of it before counts now; may end the call */
 void tooling_tick(struct session *s);                                               /* may end or hand over the call */
 
 #endif

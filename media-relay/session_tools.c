@@ -431,7 +431,7 @@ void tooling_flush(struct session *s)
 }
 
 /* A person is talked to as ever. A fax is not; a mailbox gets the message the agent has for it, or nothing. */
-void tooling_machine(struct session *s, struct span who)
+static void answered_by(struct session *s, struct span who)
 {
 	struct buf text = BUF_BOUND(3000);
 	bool machine = span_starts(who, SPAN("machine")), fax = span_is(who, "fax");
@@ -452,6 +452,25 @@ void tooling_machine(struct session *s, struct span who)
 	buf_fini(&text);
 	s->tool.mailbox = true;
 	ending_ask(&s->tool.ending, ENDING_HANGUP, END_AGENT_ENDED, session_now(s));
+}
+
+/* While the agent's notice is spoken, say, there is nobody yet who could be told. */
+void tooling_machine(struct session *s, struct span who)
+{
+	if (s->state == SS_TALK)
+		answered_by(s, who);
+	else
+		span_copy(s->tool.machine, sizeof s->tool.machine, span_head(who, sizeof s->tool.machine - 1));
+}
+
+void tooling_machine_known(struct session *s)
+{
+	char who[sizeof s->tool.machine];
+
+	memcpy(who, s->tool.machine, sizeof who);
+	s->tool.machine[0] = '\0';
+	if (who[0] && s->state == SS_TALK)
+		answered_by(s, span_z(who));
 }
 
 void tooling_transfer_failed(struct session *s, struct span status)

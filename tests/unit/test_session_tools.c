@@ -545,6 +545,29 @@ static void p35_a_mailbox_gets_its_message_or_nothing_and_a_fax_nothing(void **s
 	}
 }
 
+static void p35_who_answered_may_be_known_before_the_stream_is_there(void **st)
+{
+	(void)st;
+	for (int message = 0; message < 2; message++) {
+		struct setup *s = tool_setup();
+		struct world *w;
+
+		s->voicemail = message ? strdup("Please call back") : NULL;
+		w = w_begin(s);
+		w_ready(w);
+		w_response(w, "resp_G");
+		w_delta(w, "resp_G", "item_G", 500);
+		w_event(w, EV_MACHINE, "machine_end_beep");
+		w_run(w, 3000);
+		forget(w);
+		w_start(w);
+		w_run(w, 40);
+		assert_int_equal(w->down.n, 0);                  /* no greeting for a machine */
+		assert_non_null(strstr(buf_z(&w->log), message ? "Please call back" : "outcome ended agent_ended hangup;"));
+		w_end(w);
+	}
+}
+
 static void a_result_that_comes_behind_a_new_connection_reaches_it_as_history(void **st)
 {
 	struct world *w = w_talking(tool_setup());
@@ -623,6 +646,7 @@ int main(void)
 		cmocka_unit_test(mcp_requests_are_approved_by_the_list_and_answers_follow),
 		cmocka_unit_test(a_result_that_comes_behind_a_new_connection_reaches_it_as_history),
 		cmocka_unit_test(out_of_memory_anywhere_is_survived),
+		cmocka_unit_test(p35_who_answered_may_be_known_before_the_stream_is_there),
 		cmocka_unit_test(p35_a_mailbox_gets_its_message_or_nothing_and_a_fax_nothing),
 	};
 
