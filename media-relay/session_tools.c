@@ -119,7 +119,8 @@ static void end_call(void *ctx, struct span reason)
 {
 	struct session *s = ctx;
 
-	log_info("tool.end_call", "reason=%s", log_q(span_head(reason, 100)));
+	(void)reason;                            /* in the transcript: it may be anything that was said */
+	log_info("tool.end_call", NULL);
 	ending_ask(&s->tool.ending, ENDING_HANGUP, END_AGENT_ENDED, session_now(s));
 }
 
@@ -150,11 +151,12 @@ static void digits(void *ctx, struct span keys)
 	ending_ask(&s->tool.ending, ENDING_DIGITS, END_NONE, session_now(s));
 }
 
-static void take_message(void *ctx, struct span json)
+static bool take_message(void *ctx, struct span json)
 {
 	struct session *s = ctx;
 
 	session_note(s, "message", SPAN_NONE, SPAN_NONE, SPAN_NONE, "%.*s", SPAN_ARG(json));
+	return s->setup->keep_events;
 }
 
 static void window_over(struct session *s)

@@ -237,8 +237,18 @@ static void get_current_time(struct tools *t, struct tool_call *c, const struct 
 
 static void take_message(struct tools *t, struct tool_call *c, const struct run *r)
 {
-	t->out->message(t->out->ctx, buf_span(&c->arguments));
-	finish_ok(t, c, "the message is stored", r->now_ms);
+	if (t->out->message(t->out->ctx, buf_span(&c->arguments)))
+		finish_ok(t, c, "the message is stored", r->now_ms);
+	else
+		finish_error(t, c, r->now_ms, "nothing that is said to this agent is stored, messages neither");
+}
+
+static bool collects(const struct tools *t)
+{
+	for (unsigned i = 0; i < TOOLS_CALLS; i++)
+		if (t->calls[i].running && t->calls[i].ticket && strcmp(t->calls[i].name, "collect_digits") == 0)
+			return true;
+	return false;
 }
 
 static void collect_digits(struct tools *t, struct tool_call *c, const struct run *r)
@@ -255,6 +265,8 @@ static void collect_digits(struct tools *t, struct tool_call *c, const struct ru
 		finish_error(t, c, r->now_ms, "secret digits need deliver_to: you are not shown them");
 	else if (max < 1 || max > 32)
 		finish_error(t, c, r->now_ms, "max_digits is 1 to 32");
+	else if (collects(t))
+		finish_error(t, c, r->now_ms, "digits are being collected already: one after the other");
 	else {
 		c->ticket = ++t->tickets;
 		c->due_ms = r->now_ms + TOOLS_COLLECT_MS;
@@ -318,12 +330,26 @@ static void run(struct tools *t, struct tool_call *c, const struct run *r)
 	buf_fini(&why);
 }
 
+/* The model waits for an output of each of its calls. */
+static void refuse(struct tools *t, struct span call_id)
+{
+	struct tool_call c = { .connection = t->connection };
+
+	span_copy(c.id, sizeof c.id, call_id);
+	t->out->output(t->out->ctx, &c, SPAN("{\"error\":\"too many calls at a time; this one was not made\"}"));
+}
+
 void tools_collect(struct tools *t, struct span response, struct span item, struct span call_id, struct span name, struct span arguments)
 {
-	struct tool_call *c = call_id.n && !was_seen(t, call_id) ? place(t) : NULL;
+	struct tool_call *c;
 
-	if (!c)
+	if (!call_id.n || was_seen(t, call_id))
 		return;
+	c = place(t);
+	if (!c) {
+		refuse(t, call_id);
+		return;
+	}
 	*c = (struct tool_call){ .used = true, .connection = t->connection, .slot = -1, .arguments = BUF_BOUND((size_t)64 << 10) };
 	span_copy(c->id, sizeof c->id, call_id);
 	span_copy(c->item, sizeof c->item, item);

@@ -47,7 +47,7 @@ struct tools_out {
 	void (*end)(void *ctx, struct span reason);
 	void (*transfer)(void *ctx, const struct tools_target *to, bool come_back, struct span summary);
 	void (*digits)(void *ctx, struct span digits);
-	void (*message)(void *ctx, struct span json);
+	bool (*message)(void *ctx, struct span json);                                       /* false: this agent keeps none */
 	void (*collect)(void *ctx, uint64_t ticket, unsigned max_digits, bool secret);     /* -> tools_keys */
 	void *ctx;
 };

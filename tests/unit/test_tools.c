@@ -39,7 +39,13 @@ static void on_transfer(void *ctx, const struct tools_target *to, bool back, str
 }
 
 static void on_digits(void *ctx, struct span d) { (void)ctx; buf_printf(&said, "digits " SPAN_FMT ";", SPAN_ARG(d)); }
-static void on_message(void *ctx, struct span j) { (void)ctx; buf_printf(&said, "message " SPAN_FMT ";", SPAN_ARG(j)); }
+static bool keeps = true;
+static bool on_message(void *ctx, struct span j)
+{
+	(void)ctx;
+	buf_printf(&said, "message " SPAN_FMT ";", SPAN_ARG(j));
+	return keeps;
+}
 
 static void on_collect(void *ctx, uint64_t ticket, unsigned max, bool secret)
 {
@@ -140,6 +146,36 @@ static void void_are_the_calls_of_a_response_that_failed_or_was_cancelled(void *
 	over(t, false, true);
 	over(t, true, true);
 	expect("");
+	done(t);
+}
+
+static void digits_are_collected_by_one_call_at_a_time(void **st)
+{
+	struct tools *t = begin(NULL);
+
+	(void)st;
+	call(t, "c1", "collect_digits", "{}");
+	call(t, "c2", "collect_digits", "{}");
+	over(t, true, true);
+	expect("collect 1 32 0;output c2 {\"error\":\"digits are being collected already: one after the other\"};saved collect_digits 0;");
+	tools_keys(t, 1, SPAN("42"), true, 2000);
+	expect("output c1 {\"digits\":\"42\"};saved collect_digits 1000;answer;");
+	done(t);
+}
+
+static void a_message_that_is_not_kept_is_not_said_to_be(void **st)
+{
+	struct tools *t = begin(NULL);
+
+	(void)st;
+	for (int i = 0; i < 2; i++) {
+		keeps = i;
+		call(t, i ? "c1" : "c0", "take_message", "{\"message\":\"call back\"}");
+		over(t, true, true);
+		expect(i ? "message {\"message\":\"call back\"};output c1 {\"ok\":true,\"note\":\"the message is stored\"};saved take_message 0;answer;"
+		         : "message {\"message\":\"call back\"};output c0 {\"error\":\"nothing that is said to this agent is stored, messages neither\"};"
+			   "saved take_message 0;answer;");
+	}
 	done(t);
 }
 
@@ -333,7 +369,7 @@ static void a_new_connection_gets_no_output_of_a_call_it_does_not_know(void **st
 	done(t);
 }
 
-static void more_calls_than_there_is_room_for_are_left_alone(void **st)
+static void more_calls_than_there_is_room_for_are_refused(void **st)
 {
 	struct tools *t = begin(NULL);
 
@@ -344,8 +380,9 @@ static void more_calls_than_there_is_room_for_are_left_alone(void **st)
 		snprintf(id, sizeof id, "c%d", i);
 		call(t, id, "get_current_time", "{}");
 	}
+	expect("output c16 {\"error\":\"too many calls at a time; this one was not made\"};output c17 {\"error\":\"too many calls at a time; this one was not made\"};"
+	       "output c18 {\"error\":\"too many calls at a time; this one was not made\"};output c19 {\"error\":\"too many calls at a time; this one was not made\"};");
 	over(t, true, false);
-	assert_null(strstr(buf_z(&said), "output c16"));
 	assert_non_null(strstr(buf_z(&said), "answer;"));
 	done(t);
 }
@@ -357,6 +394,8 @@ int main(void)
 		cmocka_unit_test(a_tool_that_does_not_answer_is_an_error_the_model_can_speak_about),
 		cmocka_unit_test(void_are_the_calls_of_a_response_that_failed_or_was_cancelled),
 		cmocka_unit_test(a_filler_covers_what_takes_long_once_and_only_silence),
+		cmocka_unit_test(digits_are_collected_by_one_call_at_a_time),
+		cmocka_unit_test(a_message_that_is_not_kept_is_not_said_to_be),
 		cmocka_unit_test(bad_arguments_run_nothing),
 		cmocka_unit_test(numbers_of_three_kinds_are_what_the_schema_says),
 		cmocka_unit_test(nobody_is_called_who_is_not_in_the_list),
@@ -365,7 +404,7 @@ int main(void)
 		cmocka_unit_test(results_are_bounded_and_errors_are_told),
 		cmocka_unit_test(collected_digits_go_where_they_are_meant_to),
 		cmocka_unit_test(a_new_connection_gets_no_output_of_a_call_it_does_not_know),
-		cmocka_unit_test(more_calls_than_there_is_room_for_are_left_alone),
+		cmocka_unit_test(more_calls_than_there_is_room_for_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
