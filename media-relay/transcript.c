@@ -40,17 +40,35 @@ void transcript_fini(struct transcript *t)
 
 /* --- saving --- */
 
+static size_t bytes_of(struct span s, int64_t chars)
+{
+	size_t n = 0;
+
+	for (; chars > 0 && n < s.n; chars--) {
+		size_t k = span_utf8_step(span_skip(s, n));
+
+		n += k ? k : 1;
+	}
+	return n;
+}
+
+/* A text may end here: at a blank, and in scripts that have none (their characters take three bytes or more) before any character. */
+static bool may_end(char c)
+{
+	return c == ' ' || (unsigned char)c >= 0xE0;
+}
+
 /* Where the caller stopped hearing: in proportion to the audio, back to the last blank. */
 static struct span heard_part(const struct open_turn *o)
 {
 	struct span all = buf_span(&o->text);
 	size_t n = o->came_ms > 0 ? (size_t)((double)all.n * (double)o->heard_ms / (double)o->came_ms) : 0;
-	size_t fast = (size_t)(o->heard_ms * CHARS_PER_SECOND / 1000);
+	size_t fast = bytes_of(all, o->heard_ms * CHARS_PER_SECOND / 1000);
 
 	n = n < fast ? n : fast;
 	if (n >= all.n)
 		return all;
-	while (n && all.p[n] != ' ')
+	while (n && !may_end(all.p[n]))
 		n--;
 	return span_trim(span_head(all, n));
 }

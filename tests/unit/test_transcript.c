@@ -107,6 +107,25 @@ static void words_that_ran_ahead_of_their_audio_do_not_count_as_heard(void **st)
 	saved("0 assistant 'one' of 'one two three four five six seven eight nine ten' cut at 250;");
 }
 
+static void a_cut_answer_is_cut_at_a_character_where_words_have_no_blanks_between_them(void **st)
+{
+	(void)st;
+	speak("a", "\u6211\u4eec\u661f\u671f\u56db\u4e0b\u5348\u5f00\u95e8\u3002");
+	buf_reset(&world.log);
+	transcript_cut(&t, PART("a"), 2200, 4000);
+	saved("0 assistant '\u6211\u4eec\u661f\u671f\u56db' of '\u6211\u4eec\u661f\u671f\u56db\u4e0b\u5348\u5f00\u95e8\u3002' cut at 2200;");
+}
+
+static void letters_are_counted_not_bytes(void **st)
+{
+	(void)st;
+	speak("a", "\u043c\u044b \u043e\u0442\u043a\u0440\u044b\u0442\u044b \u0432 \u0447\u0435\u0442\u0432\u0435\u0440\u0433");
+	buf_reset(&world.log);
+	transcript_cut(&t, PART("a"), 900, 1100);
+	saved("0 assistant '\u043c\u044b \u043e\u0442\u043a\u0440\u044b\u0442\u044b \u0432' of "
+	      "'\u043c\u044b \u043e\u0442\u043a\u0440\u044b\u0442\u044b \u0432 \u0447\u0435\u0442\u0432\u0435\u0440\u0433' cut at 900;");
+}
+
 static void words_that_come_after_the_cut_are_added(void **st)
 {
 	(void)st;
@@ -285,6 +304,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_words_of_a_caller_may_come_before_anything_else, begin, end),
 		cmocka_unit_test_setup_teardown(a_cut_answer_is_kept_in_two_forms, begin, end),
 		cmocka_unit_test_setup_teardown(words_that_ran_ahead_of_their_audio_do_not_count_as_heard, begin, end),
+		cmocka_unit_test_setup_teardown(a_cut_answer_is_cut_at_a_character_where_words_have_no_blanks_between_them, begin, end),
+		cmocka_unit_test_setup_teardown(letters_are_counted_not_bytes, begin, end),
 		cmocka_unit_test_setup_teardown(words_that_come_after_the_cut_are_added, begin, end),
 		cmocka_unit_test_setup_teardown(an_answer_that_nobody_hears_is_no_turn, begin, end),
 		cmocka_unit_test_setup_teardown(utf8_is_never_cut_in_the_middle_of_a_letter, begin, end),
