@@ -222,7 +222,9 @@ static void on_audio(struct session *s, const struct realtime_msg *m)
 		first_audio_of(s, m);
 	if (e == ERR_SYNTAX)
 		unreadable(s);
-	else if (e == ERR_LIMIT || e == ERR_NOMEM)
+	else
+		s->bad_model_row = 0;
+	if ((e == ERR_LIMIT || e == ERR_NOMEM) && s->audio_dropped++ == 0)
 		log_warn("model.audio_dropped", "why=%s", err_name(e));
 	caller_pump(s);
 }
@@ -311,7 +313,8 @@ static void dispatch(struct session *s, const struct realtime_msg *m)
 {
 	int64_t from_us = m->type == RT_AUDIO_DELTA ? clock_us() : 0;
 
-	s->bad_model_row = 0;
+	if (m->type != RT_AUDIO_DELTA)           /* whose audio is yet to be read */
+		s->bad_model_row = 0;
 	if (m->type == RT_UNKNOWN) {
 		session_count(s, M_MODEL_UNKNOWN, 1);
 		if (s->unknown_model++ == 0)

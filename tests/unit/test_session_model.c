@@ -346,6 +346,24 @@ static void ten_unreadable_messages_in_a_row_are_a_dropped_connection(void **st)
 	w_end(w);
 }
 
+static void audio_that_cannot_be_read_counts_as_well(void **st)
+{
+	struct world *w = w_talking(silent_setup());
+	static const char bad[] = "{\"type\":\"response.output_audio.delta\",\"response_id\":\"r\",\"item_id\":\"i\",\"content_index\":0,\"delta\":\"=\"}";
+
+	(void)st;
+	w_response(w, "r");
+	for (int i = 0; i < 9; i++)
+		w_model(w, bad);
+	w_delta(w, "r", "i", 100);
+	for (int i = 0; i < 9; i++)
+		w_model(w, bad);
+	expect(w, "");
+	w_model(w, bad);
+	expect(w, "close model 1000;");
+	w_end(w);
+}
+
 static void a_model_that_takes_no_control_message_counts_as_dropped(void **st)
 {
 	struct world *w = w_talking(silent_setup());
@@ -400,6 +418,7 @@ int main(void)
 		cmocka_unit_test(the_callers_audio_of_a_gap_is_kept_and_the_call_goes_on),
 		cmocka_unit_test(an_expired_session_is_replaced),
 		cmocka_unit_test(ten_unreadable_messages_in_a_row_are_a_dropped_connection),
+		cmocka_unit_test(audio_that_cannot_be_read_counts_as_well),
 		cmocka_unit_test(a_model_that_takes_no_control_message_counts_as_dropped),
 		cmocka_unit_test(older_event_names_are_understood),
 	};
