@@ -127,15 +127,19 @@ static enum err options_set(struct slot *s)
 	return bad ? ERR_VALUE : ERR_OK;
 }
 
+static void slot_fail(struct slot *s, enum err e)
+{
+	s->over = true;
+	span_copy(s->error, sizeof s->error, span_z(e ? err_text(e) : "cannot be sent"));
+}
+
 static void slot_begin(struct poster *p, struct slot *s)
 {
 	enum err e = (s->easy = curl_easy_init()) ? headers_make(s) : ERR_NOMEM;
 
 	e = e ? e : options_set(s);
-	if (!e && curl_multi_add_handle(p->multi, s->easy) == CURLM_OK)
-		return;
-	s->over = true;
-	span_copy(s->error, sizeof s->error, span_z(e ? err_text(e) : "cannot be sent"));
+	if (e || curl_multi_add_handle(p->multi, s->easy) != CURLM_OK)
+		slot_fail(s, e);
 }
 
 static void slot_over(struct slot *s, CURLcode code)
@@ -216,7 +220,19 @@ struct due {
 	struct poster *p;
 	struct slot *into;
 	bool found, gone;
+	enum err bad;                        /* this message cannot be made: noted like one that was not taken, or it would hold up all others */
 };
+
+/* What any other message would meet too. */
+static bool is_the_stores(enum err e)
+{
+	static const enum err ours[] = { ERR_BUSY, ERR_RECOVER, ERR_FULL, ERR_IO, ERR_NOMEM, ERR_TIMEOUT, ERR_DOWN };
+
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+		if (e == ours[i])
+			return true;
+	return false;
+}
 
 static bool under_way(const struct poster *p, const char *session_id)
 {
@@ -235,9 +251,10 @@ static enum err take(struct txn *t, struct due *d, const struct post *post)
 	s->attempt = post->attempts + 1;
 	span_copy(s->session_id, sizeof s->session_id, span_z(post->session_id));
 	e = post_message_make(t, span_z(post->session_id), s->attempt, &s->message);
-	d->found = e == ERR_OK;
 	d->gone = e == ERR_NOTFOUND;
-	return d->gone ? ERR_OK : e;
+	d->bad = d->gone || is_the_stores(e) ? ERR_OK : e;
+	d->found = e == ERR_OK || d->bad;
+	return d->found || d->gone ? ERR_OK : e;
 }
 
 /* The first that nobody is sending yet. */
@@ -250,6 +267,7 @@ static enum err due_body(struct txn *t, void *arg)
 	enum err e;
 
 	d->found = d->gone = false;
+	d->bad = ERR_OK;
 	while (!(e = post_next(t, now, after.n ? buf_span(&after) : SPAN_NONE, &d->into->key, &post))) {
 		bool free_to_go = !under_way(d->p, post.session_id);
 
@@ -280,7 +298,10 @@ static enum err start_one(struct poster *p, struct store *st, struct slot *s)
 
 	if (!e && d.found) {
 		s->used = true;
-		slot_begin(p, s);
+		if (d.bad)
+			slot_fail(s, d.bad);
+		else
+			slot_begin(p, s);
 		return ERR_OK;
 	}
 	if (!e && d.gone)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "store/agent.h"
 #include "store/call.h"
+#include "store/key.h"
 #include "store/post.h"
 #include "store/turn.h"
 
@@ -279,6 +280,43 @@ static void a_poster_that_dies_in_between_leaves_the_rest_to_the_next(void **sta
 	end(q);
 }
 
+static enum err foreign_secret_body(struct txn *t, void *arg)
+{
+	struct key k = { .n = 0 };
+	struct agent a;
+	enum err e = agent_get(t, SPAN("1"), &a);
+
+	(void)arg;
+	free(a.post_call_secret);
+	a.post_call_secret = span_dup(SPAN("\001c2VhbGVkIHdpdGggYW5vdGhlciBrZXk="));      /* sealed, but not by us */
+	key_id(&k, SPAN("1"));
+	e = e ? e : record_put(t, &agent_type, key_span(&k), &a);
+	record_fini(&agent_type, &a);
+	return e;
+}
+
+static void a_message_that_cannot_be_made_holds_up_no_other_and_is_tried_again(void **state)
+{
+	struct home *h = *state;
+	struct poster *p;
+	struct agent a;
+
+	receiver.status[0] = 200;
+	p = begin(h, NULL);
+	assert_int_equal(store_txn(h->s, EVENTUAL, foreign_secret_body, NULL), ERR_OK);
+	run(h, p);                                   /* every step says that all is well with the queue */
+	assert_int_equal(asked(), 0);
+	assert_int_equal(home_do(h, OP_GET, "agent", "default", &a, NULL), ERR_OK);
+	home_set("agent", &a, "post_call_secret", "s3cret");
+	assert_int_equal(home_do(h, OP_UPDATE, "agent", NULL, &a, NULL), ERR_OK);
+	record_fini(&agent_type, &a);
+	clock_move(post_pause_ms(1));
+	run(h, p);
+	assert_int_equal(asked(), 1);
+	assert_non_null(strstr(receiver.heard[0], "\"attempt\":2"));
+	end(p);
+}
+
 static void a_url_that_is_taken_away_empties_the_queue(void **state)
 {
 	struct home *h = *state;
@@ -302,6 +340,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(what_is_not_taken_comes_again_under_the_same_id, home_setup_started, home_teardown),
 		cmocka_unit_test_setup_teardown(what_nobody_ever_takes_is_given_up_and_noted_with_the_call, home_setup_started, home_teardown),
 		cmocka_unit_test_setup_teardown(a_poster_that_dies_in_between_leaves_the_rest_to_the_next, home_setup_started, home_teardown),
+		cmocka_unit_test_setup_teardown(a_message_that_cannot_be_made_holds_up_no_other_and_is_tried_again, home_setup_started, home_teardown),
 		cmocka_unit_test_setup_teardown(a_url_that_is_taken_away_empties_the_queue, home_setup_started, home_teardown),
 	};
 
