@@ -214,7 +214,7 @@ static enum err apply(struct txn *t, struct job *j, const char *instance)
 	case JOB_EVENT:
 		return event_put(t, id, &j->u.event);
 	case JOB_ADMIT:
-		return ticket_use(t, span_z(j->u.admit.token), id, span_z(j->u.admit.call_sid), span_z(j->u.admit.stream_sid), j->u.admit.wall_ms);
+		return ticket_use(t, span_z(j->u.admit.token), id, span_z(j->u.admit.call_sid), span_z(j->u.admit.attempt), j->u.admit.wall_ms);
 	case JOB_LOAD:
 		break;
 	}

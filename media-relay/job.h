@@ -23,7 +23,7 @@ struct job {
 		struct call_changes call;       /* texts are ours */
 		struct turn turn;
 		struct event event;
-		struct { char token[128], call_sid[64], stream_sid[64]; int64_t wall_ms; } admit;
+		struct { char token[128], call_sid[64], attempt[96]; int64_t wall_ms; } admit;
 	} u;
 	enum err err;                           /* of this job alone, when its transaction went through */
 	struct setup *setup;

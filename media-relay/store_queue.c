@@ -1,4 +1,5 @@
 /* store_queue - jobs in, answers out: what worker threads call, and the two queues they fill. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -87,13 +88,24 @@ void store_load(struct store_thread *t, const uint8_t id[16], uint64_t tag, stor
 	queue_submit(t, j);
 }
 
+/* The ticket is used by this one attempt: a job that is repeated says the same word again, a `start` that is replayed to the byte does not. */
+static bool name_attempt(char *out, size_t cap, struct span stream_sid)
+{
+	uint64_t nonce;
+
+	if (random_bytes(&nonce, sizeof nonce))
+		return false;
+	return snprintf(out, cap, SPAN_FMT " %016llx", SPAN_ARG(stream_sid), (unsigned long long)nonce) < (int)cap;
+}
+
 void store_admit(struct store_thread *t, const uint8_t id[16], uint64_t tag, struct span token, struct span call_sid, struct span stream_sid,
 		 store_deliver *d, void *worker)
 {
 	struct job *j = job_new(JOB_ADMIT, id);
 
-	if (!j) {
+	if (!j || !name_attempt(j->u.admit.attempt, sizeof j->u.admit.attempt, stream_sid)) {
 		lost("admit", id);
+		job_free(j);
 		return;
 	}
 	j->tag = tag;
@@ -101,7 +113,6 @@ void store_admit(struct store_thread *t, const uint8_t id[16], uint64_t tag, str
 	j->worker = worker;
 	span_copy(j->u.admit.token, sizeof j->u.admit.token, token);
 	span_copy(j->u.admit.call_sid, sizeof j->u.admit.call_sid, call_sid);
-	span_copy(j->u.admit.stream_sid, sizeof j->u.admit.stream_sid, stream_sid);
 	j->u.admit.wall_ms = clock_wall_ms();
 	queue_submit(t, j);
 }

@@ -12,7 +12,7 @@
 struct ticket {
 	char *session_id, *call_sid;
 	int64_t issued_at, expires_at;
-	char *used_by;                     /* stream; "" = spent by another ticket of the session */
+	char *used_by;                     /* attempt; "" = spent by another ticket of the session */
 };
 
 #define F(m, kind, help) FIELD(struct ticket, m, kind, 0, 0, 0, NULL, NULL, help)
@@ -23,7 +23,7 @@ static const struct field ticket_fields[] = {
 	F(call_sid,   FK_PLAIN, "Twilio's name of it"),
 	F(issued_at,  FK_TIME,  "when it was made"),
 	F(expires_at, FK_TIME,  "when it ends"),
-	F(used_by,    FK_PLAIN, "the stream that it admitted"),
+	F(used_by,    FK_PLAIN, "the attempt that it admitted"),
 };
 
 const struct record_type ticket_type = {
@@ -100,7 +100,7 @@ static bool collect(const struct row *row, void *arg)
 	return true;
 }
 
-static enum err mark(struct txn *t, struct span key, struct span stream)
+static enum err mark(struct txn *t, struct span key, struct span attempt)
 {
 	struct ticket k;
 	enum err e = record_get_for_update(t, &ticket_type, key, &k);
@@ -108,14 +108,14 @@ static enum err mark(struct txn *t, struct span key, struct span stream)
 	if (e)
 		return e;
 	if (!k.used_by) {
-		k.used_by = span_dup(stream);
+		k.used_by = span_dup(attempt);
 		e = k.used_by ? record_put(t, &ticket_type, key, &k) : ERR_NOMEM;
 	}
 	record_fini(&ticket_type, &k);
 	return e;
 }
 
-static enum err spend_all(struct txn *t, struct span session_id, struct span used, struct span stream)
+static enum err spend_all(struct txn *t, struct span session_id, struct span used, struct span attempt)
 {
 	struct key from = { .n = 0 }, to;
 	struct buf keys = BUF_INIT;
@@ -132,15 +132,15 @@ static enum err spend_all(struct txn *t, struct span session_id, struct span use
 	for (size_t i = 0; !e && i < keys.n; i += used.n) {
 		struct span key = span_of(keys.p + i, used.n);
 
-		e = mark(t, key, span_eq(key, used) ? stream : SPAN(""));
+		e = mark(t, key, span_eq(key, used) ? attempt : SPAN(""));
 	}
 	buf_fini(&keys);
 	return e;
 }
 
-static enum err judge(const struct ticket *k, struct span session_id, struct span call_sid, struct span stream, int64_t now_ms, bool *again)
+static enum err judge(const struct ticket *k, struct span session_id, struct span call_sid, struct span attempt, int64_t now_ms, bool *again)
 {
-	*again = k->used_by && span_is(stream, k->used_by);
+	*again = k->used_by && span_is(attempt, k->used_by);
 	if (!span_is(session_id, k->session_id) || !span_is(call_sid, k->call_sid))
 		return ERR_DENIED;
 	if (*again)
@@ -148,7 +148,7 @@ static enum err judge(const struct ticket *k, struct span session_id, struct spa
 	return k->used_by || now_ms > k->expires_at ? ERR_DENIED : ERR_OK;
 }
 
-enum err ticket_use(struct txn *t, struct span token, struct span session_id, struct span call_sid, struct span stream_sid, int64_t now_ms)
+enum err ticket_use(struct txn *t, struct span token, struct span session_id, struct span call_sid, struct span attempt, int64_t now_ms)
 {
 	uint8_t hash[SHA256_DIGEST_LENGTH];
 	struct span key = hashed(token, hash);
@@ -156,14 +156,14 @@ enum err ticket_use(struct txn *t, struct span token, struct span session_id, st
 	bool again;
 	enum err e;
 
-	if (stream_sid.n == 0)
+	if (attempt.n == 0)
 		return ERR_DENIED;
 	e = record_get_for_update(t, &ticket_type, key, &k);
 	if (e)
 		return e == ERR_NOTFOUND ? ERR_DENIED : e;
-	e = judge(&k, session_id, call_sid, stream_sid, now_ms, &again);
+	e = judge(&k, session_id, call_sid, attempt, now_ms, &again);
 	record_fini(&ticket_type, &k);
-	return e || again ? e : spend_all(t, session_id, key, stream_sid);
+	return e || again ? e : spend_all(t, session_id, key, attempt);
 }
 
 /* --- purge --- */

@@ -15,9 +15,9 @@ extern const struct record_type ticket_type;          /* for db check */
 enum err ticket_new(struct txn *t, struct span session_id, struct span call_sid, int64_t now_ms, const char token[TICKET_TEXT]);
 enum err ticket_token(char token[TICKET_TEXT]);      /* made outside the body: a body may run several times */
 
-/* Admits `stream_sid`: ERR_OK (again for the same stream: repeatable), ERR_DENIED (unknown, expired, used, other session or CallSid). A use spends every
- * ticket of the session issued so far; a fresh one made later (by `continue`) takes the session over. A refusal changes nothing. */
-enum err ticket_use(struct txn *t, struct span token, struct span session_id, struct span call_sid, struct span stream_sid, int64_t now_ms);
+/* Admits `attempt`, a word that nobody else can say: ERR_OK (again for the same word: repeatable), ERR_DENIED (unknown, expired, used, other session or
+ * CallSid). A use spends every ticket of the session issued so far; a fresh one made later (by `continue`) takes the session over. A refusal changes nothing. */
+enum err ticket_use(struct txn *t, struct span token, struct span session_id, struct span call_sid, struct span attempt, int64_t now_ms);
 enum err ticket_purge(struct txn *t, int64_t now_ms, unsigned *left);      /* deletes up to 200 expired ones */
 
 #endif

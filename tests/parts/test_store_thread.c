@@ -298,7 +298,7 @@ static void a_token_admits_one_stream_once(void **state)
 	assert_int_equal(answer(1, 3000)->err, ERR_DENIED);
 	assert_int_equal(answer(2, 3000)->err, ERR_DENIED);
 	assert_int_equal(answer(3, 3000)->err, ERR_OK);
-	assert_int_equal(answer(4, 3000)->err, ERR_OK);          /* the same stream: a job may be repeated */
+	assert_int_equal(answer(4, 3000)->err, ERR_DENIED);      /* the same words again: somebody has listened */
 	assert_int_equal(answer(5, 3000)->err, ERR_DENIED);
 }
 
