@@ -63,9 +63,19 @@ bool keypad_window_tick(struct keypad_window *w, int64_t now_ms)
 void keypad_shut(struct keypad_window *w, int64_t now_ms)
 {
 	int64_t deaf = w->open && w->secret ? now_ms + KEYPAD_ECHO_MS : w->deaf_until_ms;
+	int64_t hash = w->open && w->n == w->max ? now_ms + KEYPAD_HASH_MS : 0;
 
 	explicit_bzero(w, sizeof *w);
 	w->deaf_until_ms = deaf;
+	w->hash_until_ms = hash;
+}
+
+bool keypad_is_end(struct keypad_window *w, char digit, int64_t now_ms)
+{
+	bool is = !w->open && digit == '#' && now_ms < w->hash_until_ms;
+
+	w->hash_until_ms = w->open ? w->hash_until_ms : 0;
+	return is;
 }
 
 bool keypad_deaf(const struct keypad_window *w, int64_t now_ms)

@@ -224,8 +224,10 @@ static void on_digit(struct session *s, char digit)
 	char text[KEYPAD_TEXT];
 
 	s->active_ms = session_now(s);
-	tooling_caller_spoke(s);
 	limits_session_words(s);
+	if (keypad_is_end(&s->tool.keys, digit, session_now(s)))
+		return;
+	tooling_caller_spoke(s);
 	caller_barge_in(s, true);
 	if (tooling_key(s, digit))
 		return;

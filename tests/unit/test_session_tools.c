@@ -485,6 +485,27 @@ static void collected_keys_end_with_the_pause_of_somebody_who_reads_a_card(void 
 	w_end(w);
 }
 
+static void the_hash_behind_the_last_of_the_keys_asked_for_says_nothing(void **st)
+{
+	struct world *w = w_talking(tool_setup());
+
+	(void)st;
+	asks(w, "r1", "collect_digits", "{\\\"max_digits\\\":2}");
+	press_keys(w, "42");
+	w_run(w, 200);
+	w_response(w, "r2");
+	forget(w);
+	press_keys(w, "#");
+	w_run(w, 3000);
+	expect(w, "");                                           /* the answer is not cancelled either */
+	w_answer(w, "r2", "i2", 500, "Thank you");
+	w_run(w, 800);
+	forget(w);
+	press_keys(w, "#");
+	assert_non_null(strstr(buf_z(&w->log), "text [keypad: #];"));
+	w_end(w);
+}
+
 /* --- MCP --- */
 
 static void mcp_requests_are_approved_by_the_list_and_answers_follow(void **st)
@@ -643,6 +664,7 @@ int main(void)
 		cmocka_unit_test(p41_secret_keys_and_what_is_said_meanwhile_go_to_nobody_but_their_tool),
 		cmocka_unit_test(p41_a_frame_of_any_length_is_silence_while_secret_keys_are_pressed),
 		cmocka_unit_test(collected_keys_end_with_the_pause_of_somebody_who_reads_a_card),
+		cmocka_unit_test(the_hash_behind_the_last_of_the_keys_asked_for_says_nothing),
 		cmocka_unit_test(mcp_requests_are_approved_by_the_list_and_answers_follow),
 		cmocka_unit_test(a_result_that_comes_behind_a_new_connection_reaches_it_as_history),
 		cmocka_unit_test(out_of_memory_anywhere_is_survived),
