@@ -70,6 +70,14 @@ static enum err called(struct job *j, struct assign *as)
 	return as->value.err;
 }
 
+/* What a number or a tool is called is where it lies: under another name it would be another record. */
+static enum err key_stays(struct job *j, const struct assign *as)
+{
+	if (strcmp(as->field->name, j->noun->key) != 0 || span_eq(buf_span(&as->value), j->x))
+		return ERR_OK;
+	return cli_fail(j->cli, ERR_VALUE, "%s: what a %s is called cannot be changed: create it anew", as->field->name, j->noun->type->noun);
+}
+
 enum err assigns_read(struct job *j, const struct args *a, bool create)
 {
 	enum err e = ERR_OK;
@@ -79,8 +87,11 @@ enum err assigns_read(struct job *j, const struct args *a, bool create)
 		return ERR_NOMEM;
 	if (create && j->x.p)
 		e = called(j, &j->set[0]);
-	for (size_t i = 0; i < a->rest_n && !e; i++, j->set_n++)
+	for (size_t i = 0; i < a->rest_n && !e; i++, j->set_n++) {
 		e = assign_read(j, a->rest[i], &j->set[j->set_n]);
+		if (!e && !create)
+			e = key_stays(j, &j->set[j->set_n]);
+	}
 	return e;
 }
 

@@ -276,12 +276,16 @@ static enum err drop_dangling(struct work *w, const void *old)
 	return e;
 }
 
+static const char renamed[] = "what it is called cannot be changed: create it anew";
+
 static enum err update_over(struct work *w, const void *old)
 {
 	int64_t was = *number_of(w->n, old, "version");
 	struct key k;
 	enum err e;
 
+	if (!w->n->counted && *number_of(w->n, w->rec, "created_at") != *number_of(w->n, old, "created_at"))
+		return say(w->why, ERR_VALUE, w->n, label_of(w->n, w->rec), renamed);        /* it has taken the name of another one */
 	if (*number_of(w->n, w->rec, "version") != was)
 		return say(w->why, ERR_CONFLICT, w->n, label_of(w->n, w->rec), NULL);
 	e = keep_secrets(w->n, w->rec, old);
@@ -305,7 +309,8 @@ static enum err update(struct work *w)
 		e = update_over(w, old);
 		record_fini(rt, old);
 	} else if (e == ERR_NOTFOUND) {
-		say(w->why, e, w->n, key, w->n->counted ? NULL : "not found (what it is called cannot be changed: create it anew)");
+		e = w->n->counted ? e : ERR_VALUE;
+		say(w->why, e, w->n, key, w->n->counted ? NULL : renamed);
 	}
 	free(old);
 	return e;

@@ -26,7 +26,7 @@ const struct noun *noun_find(struct span name_or_plural);
 /*
  * `why` may be NULL; otherwise it is emptied, and filled on errors that a person can do something about. `rec` is changed on success only, so that
  * a body may run again. A secret that reads "set" keeps the stored one (create: not set). Update: rec->version must be the stored one, else
- * ERR_CONFLICT; a member that is the key cannot be changed. `each` gets a record that it may keep, as in call_list.
+ * ERR_CONFLICT; a member that is the key cannot be changed (ERR_VALUE). `each` gets a record that it may keep, as in call_list.
  */
 enum err noun_get(struct txn *t, const struct noun *n, struct span x, void *rec, struct buf *why);
 enum err noun_create(struct txn *t, const struct noun *n, void *rec, struct buf *why);       /* fills id, times, version; ERR_EXISTS */

@@ -71,11 +71,18 @@ static void its_name_cannot_be_changed(void **state)
 	struct buf why = BUF_INIT;
 	struct tool o;
 
+	clock_set(0, 1000);
 	assert_int_equal(home_make(h, "tool", NULL, "name", "a", "url", "https://a", NULL), ERR_OK);
 	assert_int_equal(home_do(h, OP_GET, "tool", "a", &o, NULL), ERR_OK);
 	home_set("tool", &o, "name", "b");
-	assert_int_equal(home_do(h, OP_UPDATE, "tool", NULL, &o, &why), ERR_NOTFOUND);
-	assert_string_equal(buf_z(&why), "tool b: not found (what it is called cannot be changed: create it anew)");
+	assert_int_equal(home_do(h, OP_UPDATE, "tool", NULL, &o, &why), ERR_VALUE);
+	assert_string_equal(buf_z(&why), "tool b: what it is called cannot be changed: create it anew");
+	clock_move(1);
+	assert_int_equal(home_make(h, "tool", NULL, "name", "b", "url", "https://b", NULL), ERR_OK);
+	assert_int_equal(home_do(h, OP_UPDATE, "tool", NULL, &o, &why), ERR_VALUE);          /* nor does it replace the one of that name */
+	record_fini(&tool_type, &o);
+	assert_int_equal(home_do(h, OP_GET, "tool", "b", &o, NULL), ERR_OK);
+	assert_string_equal(o.url, "https://b");
 	record_fini(&tool_type, &o);
 	buf_fini(&why);
 }
