@@ -124,28 +124,34 @@ static void end_at_once(struct serve *s, int64_t now_ms)
 }
 
 /* Certificate and texts; ports and directories stay until the next start. */
-static void settings_again(struct cli *c)
+static bool settings_again(struct cli *c)
 {
 	struct settings fresh;
 	struct buf why = BUF_INIT;
+	enum err e = settings_load(&fresh, &why);
 
-	if (settings_load(&fresh, &why)) {
+	if (!e && (e = settings_need_public_url(&fresh, &why)))
+		settings_fini(&fresh);
+	if (e) {
 		log_error("config.reload", "error=%s", log_q(buf_span(&why)));
 	} else {
 		settings_fini(&c->cf);
 		c->cf = fresh;
+		serve_warn(&c->cf);
 	}
 	buf_fini(&why);
+	return !e;
 }
 
+/* What cannot be used is complained about here, once, and changes nothing. */
 static void reload(struct serve *s)
 {
 	log_info("serve.reload", NULL);
 	notify_systemd("RELOADING=1");
-	settings_again(s->cli);
-	for (enum part p = 0; p < PART_COUNT; p++)
-		if (p != PART_LIGHTTPD)
-			parts_signal(s, p, SIGHUP);
+	if (settings_again(s->cli))
+		for (enum part p = 0; p < PART_COUNT; p++)
+			if (p != PART_LIGHTTPD)
+				parts_signal(s, p, SIGHUP);
 	renew_lighttpd(s);
 	notify_systemd("READY=1");
 }

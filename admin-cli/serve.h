@@ -53,6 +53,7 @@ struct serve {
 
 /* serve_setup.c: what must hold before anything is started. Errors are told through cli_fail. */
 enum err serve_setup(struct serve *s);
+void serve_warn(const struct settings *cf);              /* what is allowed but dangerous; at the start, and when it is read again */
 void serve_cleanup(struct serve *s);
 bool serve_is_running(const char *run_dir);              /* does a supervisor hold the lock? */
 

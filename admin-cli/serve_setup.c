@@ -18,16 +18,20 @@
 
 static enum err check_address(struct serve *s)
 {
-	const struct settings *cf = &s->cli->cf;
 	struct buf why = BUF_INIT;
-	enum err e = settings_need_public_url(cf, &why);
+	enum err e = settings_need_public_url(&s->cli->cf, &why);
 
-	if (e && cf->openai_api_key)
-		e = cli_fail(s->cli, e, "%s", buf_z(&why));
-	else if (e)
-		log_warn("config.public_url", "missing=PUBLIC_URL effect=%s", log_q(SPAN("every webhook is refused until it is set")));
+	if (e)
+		cli_fail(s->cli, e, "%s", buf_z(&why));
 	buf_fini(&why);
-	return e && cf->openai_api_key ? e : ERR_OK;
+	return e;
+}
+
+/* Here and not in every worker: once for a start. */
+void serve_warn(const struct settings *cf)
+{
+	if (!settings_validates(cf))
+		log_warn("webhook.unsafe", "TWILIO_VALIDATE=off effect=%s", log_q(SPAN("anybody may place calls")));
 }
 
 static enum err readable(struct serve *s, const char *path, const char *key)
@@ -238,6 +242,8 @@ enum err serve_setup(struct serve *s)
 	umask(007);
 	for (size_t i = 0; i < sizeof steps / sizeof *steps && !e; i++)
 		e = steps[i](s);
+	if (!e)
+		serve_warn(&s->cli->cf);
 	return e;
 }
 

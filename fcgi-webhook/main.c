@@ -160,8 +160,6 @@ static int run(struct hook *h)
 		log_error("webhook.start", "error=%s", err_name(e));
 	} else {
 		log_info("webhook.start", "pid=%d version=%s validate=%s", (int)getpid(), OFFHOOK_VERSION, h->cf.twilio_validate);
-		if (!settings_validates(&h->cf))
-			log_warn("webhook.unsafe", "TWILIO_VALIDATE=off: anybody may place calls");
 		e = serve(h, &idle);
 		code = h->leave ? STORE_EXIT : err_exit(e);
 		log_info("webhook.stop", "pid=%d code=%d", (int)getpid(), code);

@@ -622,8 +622,6 @@ static void refused(const char *key, const char *value, int code, const char *wh
 			setenv(key, value, 1);
 		else
 			unsetenv(key);
-		if (strcmp(key, "PUBLIC_URL") == 0)
-			setenv("OPENAI_API_KEY", "sk-simulated", 1);
 		prctl(PR_CAPBSET_DROP, 24 /* CAP_SYS_RESOURCE */, 0, 0, 0);
 		dup2(in.err, 1);
 		dup2(in.err, 2);
