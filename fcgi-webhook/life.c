@@ -33,9 +33,11 @@ bool life_over(const struct call *c)
 	return span_is(span_z(c->status), "ended") || span_is(span_z(c->status), "error");
 }
 
+/* A call whose stream never came was not refused, and what Twilio calls final stays so. */
 bool life_refused(const struct call *c)
 {
-	return span_is(span_z(c->status), "error") && c->streams == 0 && c->connected_at == FIELD_NULL_INT;
+	return span_is(span_z(c->status), "error") && c->streams == 0 && c->connected_at == FIELD_NULL_INT &&
+	       !span_is(span_z(c->end_reason), "stream_failed") && !life_final(span_z(c->twilio_status));
 }
 
 enum err life_text(char **member, struct span s)

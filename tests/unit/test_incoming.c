@@ -186,6 +186,28 @@ static void an_ended_call_is_hung_up(void **state)
 	check_record(w, SID, "ended", "caller_hangup");
 }
 
+static void what_never_had_a_stream_or_is_final_is_not_decided_anew(void **state)
+{
+	static const char *const ends[][2] = { { "stream_failed", "in-progress" }, { "busy", "busy" }, { "no_agent", "completed" } };
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		struct call c;
+
+		world_says(w, i ? BUSY : ADMIT, NULL);
+		assert_int_equal(world_post(w, HOOK, CALL), 200);
+		c = world_call(w, SID);
+		life_end(&c, "error", ends[i][0], NULL, clock_wall_ms());
+		life_text(&c.twilio_status, span_z(ends[i][1]));
+		world_put(w, &c);
+		record_fini(&call_type, &c);
+		world_says(w, ADMIT, NULL);
+		assert_int_equal(world_post(w, HOOK, CALL), 200);
+		assert_true(world_said(w, "<Response><Hangup/></Response>"));
+		check_record(w, SID, "error", ends[i][0]);
+	}
+}
+
 static void a_number_has_its_agent_and_account(void **state)
 {
 	struct world *w = *state;
@@ -462,6 +484,7 @@ int main(void)
 		T(a_draining_relay_is_asked_again_for_its_successor),
 		T(a_refused_call_is_decided_anew_under_its_name),
 		T(an_ended_call_is_hung_up),
+		T(what_never_had_a_stream_or_is_final_is_not_decided_anew),
 		T(a_number_has_its_agent_and_account),
 		T(an_unknown_number_belongs_to_the_account_of_the_sid),
 		T(an_inactive_agent_is_skipped),
