@@ -56,19 +56,25 @@ static enum err account_body(struct txn *t, void *arg)
 	return e == ERR_NOTFOUND ? ERR_OK : e;
 }
 
-/* The environment first, then the default account; without either the phone has made-up ones of its own. */
+static const char *credential(const char *variable, struct buf *stored, const char *configured)
+{
+	return !settings_env(variable).n && stored->n ? buf_z(stored) : configured;
+}
+
+/* As the webhook takes them; without any the phone has made-up ones of its own. */
 static enum err credentials(struct sim *s, struct cli *c)
 {
-	const struct settings *cf = &c->cf;
+	const char *token;
 	enum err e = ERR_OK;
 
-	if (!cf->twilio_auth_token || !cf->twilio_account_sid)
+	if (!settings_env("TWILIO_AUTH_TOKEN").n || !settings_env("TWILIO_ACCOUNT_SID").n)
 		e = cli_txn(c, CLI_READ, account_body, s);
 	cli_close(c);
-	option(s, "--account", cf->twilio_account_sid ? cf->twilio_account_sid : buf_z(&s->sid));
+	option(s, "--account", credential("TWILIO_ACCOUNT_SID", &s->sid, c->cf.twilio_account_sid));
 	/* not an argument: the list of processes is for everybody */
-	if (cf->twilio_auth_token || s->token.n)
-		setenv("TWILIO_AUTH_TOKEN", cf->twilio_auth_token ? cf->twilio_auth_token : buf_z(&s->token), 1);
+	token = credential("TWILIO_AUTH_TOKEN", &s->token, c->cf.twilio_auth_token);
+	if (token)
+		setenv("TWILIO_AUTH_TOKEN", token, 1);
 	return e;
 }
 

@@ -1,6 +1,4 @@
 /* signed - whose token a request must be signed with, and over which URL. */
-#include <stdlib.h>
-
 #include "base/log.h"
 #include "hook.h"
 #include "store/account.h"
@@ -81,17 +79,9 @@ static enum err lookup_body(struct txn *t, void *arg)
 	return e == ERR_NOTFOUND ? ERR_OK : e;
 }
 
-static struct span environment_token(void)
-{
-	struct span s = span_z(getenv("TWILIO_AUTH_TOKEN"));
-
-	return s.n ? s : SPAN_NONE;
-}
-
-/* The real environment wins over the default account, which wins over the configuration file. */
 static struct span default_token(const struct hook *h, const struct lookup *l)
 {
-	struct span real = environment_token();
+	struct span real = settings_env("TWILIO_AUTH_TOKEN");
 
 	return real.n ? real : l->token.n ? buf_span(&l->token) : span_z(h->cf.twilio_auth_token);
 }

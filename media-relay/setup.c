@@ -113,17 +113,19 @@ static bool is_default(const struct source *s)
 	return !s->has_account || (s->has_fallback && strcmp(s->account.id, s->fallback.id) == 0);
 }
 
-/* An account's own key; else the default account's, where the environment wins. */
+/* An account's own key; else the default account's. */
 static enum err find_key(struct source *s)
 {
 	enum err e = ERR_OK;
 
 	if (!is_default(s))
 		e = secret_of(s, &s->account, true, "openai_api_key", &s->key);
-	if (!e && !s->key.n && s->cf->openai_api_key)
-		buf_addz(&s->key, s->cf->openai_api_key);
+	if (!e && !s->key.n)
+		buf_add(&s->key, settings_env("OPENAI_API_KEY"));
 	if (!e && !s->key.n)
 		e = secret_of(s, &s->fallback, s->has_fallback, "openai_api_key", &s->key);
+	if (!e && !s->key.n)
+		buf_addz(&s->key, s->cf->openai_api_key ? s->cf->openai_api_key : "");
 	return e ? e : s->key.err;
 }
 

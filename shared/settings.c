@@ -351,6 +351,13 @@ enum err settings_load(struct settings *s, struct buf *why)
 	return e;
 }
 
+struct span settings_env(const char *variable)
+{
+	struct span s = span_trim(span_z(getenv(variable)));
+
+	return s.n ? s : SPAN_NONE;
+}
+
 /* --- what some programs need --- */
 
 enum err settings_need_public_url(const struct settings *s, struct buf *why)

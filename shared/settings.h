@@ -50,6 +50,9 @@ void settings_fini(struct settings *s);
 enum err settings_need_public_url(const struct settings *s, struct buf *why);
 enum err settings_need_model_key(const struct settings *s, struct buf *why);
 
+/* Keys of the account `default`: the real environment wins over the record, which wins over the configuration file. SPAN_NONE: not in the environment. */
+struct span settings_env(const char *variable);
+
 bool settings_validates(const struct settings *s);               /* TWILIO_VALIDATE=on */
 enum log_level settings_log_level(const struct settings *s);
 enum log_format settings_log_format(const struct settings *s);

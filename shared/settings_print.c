@@ -101,7 +101,8 @@ static void example_row(struct buf *out, const struct field *f, struct span text
 void settings_print_example(struct buf *out)
 {
 	buf_addz(out, "# Offhook's configuration. Copy to .env (or /etc/offhook/offhook.env, or any file that OFFHOOK_ENV names) and take the\n"
-	              "# '#' off the lines that you set. What a line shows is the default. The real environment wins over this file.\n");
+	              "# '#' off the lines that you set. What a line shows is the default. The real environment wins over this file.\n"
+	              "# Keys that the account `default` has in the database win over this file, and not over the environment.\n");
 	each(out, example_row);
 }
 
