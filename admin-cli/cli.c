@@ -86,7 +86,7 @@ enum err cli_txn(struct cli *c, enum cli_access access, enum err (*body)(struct 
 
 static void help_settings(struct cli *c)
 {
-	buf_addz(&c->out, "\nEnvironment, also read from $OFFHOOK_ENV, ./.env or /etc/offhook/offhook.env:\n");
+	buf_addc(&c->out, '\n');
 	settings_print_help(&c->out);
 }
 
