@@ -1,5 +1,5 @@
 /* settings - every variable of the contract, the checks between them, and env.example from the same rows.
- * `test_settings --write` writes env.example anew. */
+ * `test_settings --write` writes env.example and the rows of the manual page anew. */
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -308,6 +308,51 @@ static void env_example_is_made_from_the_table(void **state)
 	buf_fini(&have);
 }
 
+/* --- the manual page: its rows, between two marks --- */
+
+#define MANUAL    "shared/offhook.env.5"
+#define ROWS_FROM ".\\\" rows\n"
+#define ROWS_TO   ".\\\" end of rows\n"
+
+static enum err manual_wanted(struct span page, struct buf *out)
+{
+	const char *from = memmem(page.p, page.n, ROWS_FROM, strlen(ROWS_FROM)), *to = memmem(page.p, page.n, ROWS_TO, strlen(ROWS_TO));
+
+	if (!from || !to || to < from)
+		return ERR_SYNTAX;
+	buf_add(out, span_of(page.p, (size_t)(from - page.p) + strlen(ROWS_FROM)));
+	settings_print_mdoc(out);
+	buf_add(out, span_skip(page, (size_t)(to - page.p)));
+	return out->err;
+}
+
+static void the_manual_page_is_made_from_the_table(void **state)
+{
+	struct buf want = BUF_INIT, have = BUF_INIT;
+	char path[4200];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/" MANUAL, start);
+	assert_int_equal(file_read(&have, path), ERR_OK);
+	assert_int_equal(manual_wanted(buf_span(&have), &want), ERR_OK);
+	if (!span_eq(buf_span(&want), buf_span(&have)))
+		fail_msg(MANUAL " is not what the table says; write it with test_settings --write");
+	buf_fini(&want);
+	buf_fini(&have);
+}
+
+static enum err manual_write(void)
+{
+	struct buf want = BUF_INIT, have = BUF_INIT;
+	enum err e = file_read(&have, MANUAL);
+
+	e = e ? e : manual_wanted(buf_span(&have), &want);
+	e = e ? e : file_replace(MANUAL, buf_span(&want), 0644);
+	buf_fini(&want);
+	buf_fini(&have);
+	return e;
+}
+
 /* With every '#' taken off a line that has a default, the example is a configuration that says what is so anyway. */
 static void env_example_says_the_defaults(void **state)
 {
@@ -403,6 +448,7 @@ int main(int argc, char **argv)
 		T_(what_some_programs_need),
 		T_(env_example_is_made_from_the_table),
 		T_(env_example_says_the_defaults),
+		T_(the_manual_page_is_made_from_the_table),
 		T_(help_and_manual_have_every_row),
 		T_(every_allocation_may_fail),
 	};
@@ -415,6 +461,7 @@ int main(int argc, char **argv)
 
 		settings_print_example(&b);
 		e = b.err ? b.err : file_replace("env.example", buf_span(&b), 0644);
+		e = e ? e : manual_write();
 		buf_fini(&b);
 		return err_exit(e);
 	}
