@@ -46,7 +46,7 @@ struct model_ops {                      /* what a session asks of its connection
 };
 
 /* --- items of the conversation --- */
-enum item_kind { ITEM_MESSAGE, ITEM_CALL, ITEM_OTHER };
+enum item_kind { ITEM_MESSAGE, ITEM_CALL, ITEM_MCP_TOOLS, ITEM_MCP_CALL, ITEM_MCP_REQUEST, ITEM_OTHER };
 enum item_status { ITEM_PROGRESS, ITEM_COMPLETED, ITEM_INCOMPLETE };
 
 struct item {
@@ -65,6 +65,7 @@ struct item {
 	struct buf sound;               /* bytes of a caller's turn, for retrieve */
 	const struct clip *clip;        /* of an answer */
 	enum speech_format format;
+	struct mcp_item *mcp;           /* of the three kinds of MCP */
 	struct json_object *raw, *full; /* created by the client: as given without audio, and with it where there is some */
 };
 
@@ -88,6 +89,7 @@ struct later {
 };
 
 struct answer;
+struct mcp_item;
 
 struct model_sess {
 	struct model_sess *prev, *next;
@@ -119,6 +121,7 @@ struct model_sess {
 	struct item *first, *last;
 	unsigned turns;                 /* committed so far */
 	unsigned turn, step;            /* which is being answered, and with which of its replies */
+	bool mcp_news;                  /* MCP calls are over or refused, and no answer has had that yet */
 	bool greeted;
 	bool turn_open;                 /* a committed turn has no answer yet */
 	bool pattern_started;
@@ -175,6 +178,17 @@ bool item_on_create(struct model_sess *s, struct json_object *ev, struct complai
 bool item_on_delete(struct model_sess *s, struct json_object *ev, struct complaint *c);
 bool item_on_retrieve(struct model_sess *s, struct json_object *ev, struct complaint *c);
 bool item_on_truncate(struct model_sess *s, struct json_object *ev, struct complaint *c);
+
+/* model_mcp.c: the MCP servers of the session. A call is announced as an item; it runs at once, or asks for the client's approval first. */
+bool mcp_config_fine(struct json_object *tools, struct complaint *c);                /* of a session.update */
+void mcp_configured(struct model_sess *s);                                           /* new ones are asked for their tools */
+bool mcp_known(const struct model_sess *s, const struct mcp_step *m);                /* the model may call it */
+struct item *mcp_item_new(struct model_sess *s, const struct mcp_step *m, const char *response, unsigned index);      /* a call, or a request where one is needed */
+void mcp_item_free(struct mcp_item *m);
+void mcp_item_write(struct buf *b, const struct item *it);
+void mcp_run(struct model_sess *s, struct item *call);
+bool mcp_acceptable(struct model_sess *s, struct json_object *given, struct complaint *c);      /* an mcp_approval_response */
+void mcp_answered(struct model_sess *s, struct json_object *given);                  /* by the client */
 
 /* model_input.c */
 void input_audio(struct model_sess *s, const uint8_t *p, size_t n);

@@ -9,6 +9,7 @@
 struct out {                            /* one item of the response's output */
 	struct item *item;              /* NULL until it has begun */
 	bool call;
+	const struct mcp_step *mcp;     /* a call on an MCP server; `call` is false */
 	const char *phase;              /* static, NULL = none */
 	char *text, *name;              /* words, or arguments and function */
 	const struct clip *clip;        /* audio: a clip, or so many bytes of the pattern */

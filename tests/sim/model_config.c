@@ -104,31 +104,6 @@ static bool older_model(const struct model_sess *s, struct json_object *o, struc
 	return true;
 }
 
-static bool one_place(struct json_object *tool, size_t i, struct complaint *c)
-{
-	static const char *const names[] = { "server_url", "connector_id", "tunnel_id" };
-	char param[64];
-	int given = 0;
-
-	for (size_t k = 0; k < sizeof names / sizeof *names; k++)
-		given += json_get(tool, names[k]) != NULL;
-	snprintf(param, sizeof param, "session.tools[%zu].server_url", i);
-	if (!span_is(json_get_span(tool, "type"), "mcp") || given == 1)
-		return true;
-	return model_complain(c, given ? "invalid_value" : "missing_required_parameter", param,
-			      "Exactly one of server_url, connector_id and tunnel_id must be given for an MCP tool.");
-}
-
-static bool tools_fine(struct json_object *o, struct complaint *c)
-{
-	struct json_object *tools = json_get(o, "tools");
-
-	for (size_t i = 0; tools && i < json_object_array_length(tools); i++)
-		if (!one_place(json_object_array_get_idx(tools, i), i, c))
-			return false;
-	return true;
-}
-
 static bool may_change(const struct model_sess *s, struct json_object *o, struct complaint *c)
 {
 	struct span model = json_get_span(o, "model");
@@ -144,7 +119,7 @@ static bool may_change(const struct model_sess *s, struct json_object *o, struct
 		return model_complain(c, "invalid_value", "session.audio.output.speed", "Cannot change the speed while a response is in progress.");
 	if (json_get(o, "tracing") && json_get(s->cfg, "tracing"))
 		return model_complain(c, "invalid_value", "session.tracing", "Tracing cannot be changed once it is enabled.");
-	return older_model(s, o, c) && tools_fine(o, c);
+	return older_model(s, o, c) && mcp_config_fine(json_get(o, "tools"), c);
 }
 
 /* --- applying --- */

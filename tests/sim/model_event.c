@@ -166,6 +166,7 @@ static void run_updated(struct model_sess *s, struct later *l)
 {
 	(void)l;
 	model_emit(s, "session.updated", "'session':%J", s->cfg);
+	mcp_configured(s);
 }
 
 void model_sess_expire(struct model_sess *s)

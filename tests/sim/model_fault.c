@@ -15,6 +15,8 @@ static const char *const sent_types[] = {
 	"response.output_audio.delta", "response.output_audio.done", "response.output_audio_transcript.delta",
 	"response.output_audio_transcript.done", "response.output_text.delta", "response.output_text.done", "response.content_part.done",
 	"response.output_item.done", "response.function_call_arguments.delta", "response.function_call_arguments.done", "response.done",
+	"mcp_list_tools.in_progress", "mcp_list_tools.completed", "mcp_list_tools.failed", "response.mcp_call_arguments.delta",
+	"response.mcp_call_arguments.done", "response.mcp_call.in_progress", "response.mcp_call.completed", "response.mcp_call.failed",
 };
 
 bool model_event_known(struct span type)

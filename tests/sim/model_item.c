@@ -31,6 +31,7 @@ void item_put(struct item *it)
 		return;
 	free(it->text);
 	buf_fini(&it->sound);
+	mcp_item_free(it->mcp);
 	json_object_put(it->raw);
 	json_object_put(it->full);
 	free(it);
@@ -138,6 +139,8 @@ static void write_item(struct buf *b, const struct item *it, bool with_audio)
 	else if (it->kind == ITEM_CALL)
 		model_fmt(b, "{'id':%q,'type':'function_call','status':%q,'name':%q,'call_id':%q,'arguments':%Q}", it->id, status_words[it->status],
 			  it->name, it->call_id, shown(it));
+	else if (it->mcp)
+		mcp_item_write(b, it);
 	else
 		write_message(b, it, with_audio);
 }
@@ -221,6 +224,11 @@ static bool place(struct model_sess *s, struct json_object *ev, struct item **af
 	return model_complain(c, "invalid_value", "previous_item_id", "Item with previous_item_id not found: " SPAN_FMT, SPAN_ARG(span_head(id, 80)));
 }
 
+static bool is_verdict(struct json_object *given)
+{
+	return span_is(json_get_span(given, "type"), "mcp_approval_response");
+}
+
 static bool acceptable(struct model_sess *s, struct json_object *given, struct complaint *c)
 {
 	struct span id = json_get_span(given, "id"), call = json_get_span(given, "call_id");
@@ -230,7 +238,7 @@ static bool acceptable(struct model_sess *s, struct json_object *given, struct c
 	if (span_is(json_get_span(given, "type"), "function_call_output") && !item_call(s, call))
 		return model_complain(c, "invalid_tool_call_id", "item.call_id", "Tool call ID '" SPAN_FMT "' not found in conversation.",
 				      SPAN_ARG(span_head(call, 80)));
-	return true;
+	return !is_verdict(given) || mcp_acceptable(s, given, c);
 }
 
 /* A conversation that is rebuilt: a typed turn is a turn too, and who has spoken before does not greet. */
@@ -269,6 +277,8 @@ bool item_on_create(struct model_sess *s, struct json_object *ev, struct complai
 	item_emit(s, "conversation.item.added", it);
 	item_emit(s, "conversation.item.done", it);
 	item_put(it);
+	if (is_verdict(given) && !s->dead)
+		mcp_answered(s, given);
 	return true;
 }
 

@@ -22,8 +22,11 @@ static void emit_output_item(struct model_sess *s, const char *type, const struc
 
 static struct item *out_item(struct model_sess *s, const struct answer *a, const struct out *o)
 {
-	struct item *it = item_new(s, o->call ? ITEM_CALL : ITEM_MESSAGE, NULL);
+	struct item *it;
 
+	if (o->mcp)
+		return mcp_item_new(s, o->mcp, a->id, a->cur);
+	it = item_new(s, o->call ? ITEM_CALL : ITEM_MESSAGE, NULL);
 	if (!it)
 		return NULL;
 	it->status = ITEM_PROGRESS;
@@ -55,7 +58,7 @@ bool out_begin(struct model_sess *s, struct answer *a, struct out *o)
 		item_link(s, o->item, s->last);
 		item_emit(s, "conversation.item.added", o->item);
 	}
-	if (!o->call)
+	if (!o->call && !o->mcp)
 		model_emit(s, "response.content_part.added", PLACE_FMT ",'content_index':0,'part':%s", PLACE(a, o),
 			   a->text_only ? "{\"type\":\"text\",\"text\":\"\"}" : "{\"type\":\"audio\",\"transcript\":\"\"}");
 	return true;
@@ -67,6 +70,19 @@ static struct span text_head(struct span s, size_t n)
 	while (n < s.n && n > 1 && ((uint8_t)s.p[n] & 0xC0) == 0x80)
 		n--;
 	return span_head(s, n);
+}
+
+/* Approval is asked for with the arguments as they are; a call tells them first. */
+static void mcp_flow(struct model_sess *s, struct answer *a, struct out *o)
+{
+	struct span all = span_z(o->text);
+
+	o->item->shown = all.n;
+	a->text_bytes += all.n;
+	if (o->item->kind != ITEM_MCP_CALL)
+		return;
+	model_emit(s, "response.mcp_call_arguments.delta", PLACE_FMT ",'delta':%Q,'obfuscation':'w5'", PLACE(a, o), all);
+	model_emit(s, "response.mcp_call_arguments.done", PLACE_FMT ",'arguments':%Q", PLACE(a, o), all);
 }
 
 static void call_flow(struct model_sess *s, struct answer *a, struct out *o)
@@ -169,8 +185,8 @@ static bool audio_flow(struct model_sess *s, struct answer *a, struct out *o)
 
 bool out_flow(struct model_sess *s, struct answer *a, struct out *o)
 {
-	if (o->call) {
-		call_flow(s, a, o);
+	if (o->call || o->mcp) {
+		(o->mcp ? mcp_flow : call_flow)(s, a, o);
 		return false;
 	}
 	if (!a->text_only)
@@ -204,12 +220,14 @@ void out_end(struct model_sess *s, struct answer *a, struct out *o, enum item_st
 		s->m->stats.function_calls++;
 		model_emit(s, "response.function_call_arguments.done", PLACE_FMT ",'call_id':%q,'name':%q,'arguments':%q", PLACE(a, o), o->item->call_id,
 			   o->name, o->text);
-	} else if (!o->call) {
+	} else if (!o->call && !o->mcp) {
 		message_end(s, a, o);
 	}
 	a->audio_ms += a->sent / speech_bytes_per_ms(a->format);
 	a->sent = 0;
-	if (!a->aside)
+	if (!a->aside && o->item->kind != ITEM_MCP_CALL)           /* that one is done when it has its output */
 		item_emit(s, "conversation.item.done", o->item);
 	emit_output_item(s, "response.output_item.done", a, o->item);
+	if (o->item->kind == ITEM_MCP_CALL && status == ITEM_COMPLETED && !s->dead)
+		mcp_run(s, o->item);
 }

@@ -65,6 +65,21 @@ static bool add_call(struct answer *a, const struct call_step *c)
 	return o->name != NULL;
 }
 
+/* Nobody calls what the session does not offer. */
+static bool add_mcp(struct model_sess *s, struct answer *a, const struct mcp_step *m)
+{
+	struct out *o;
+
+	if (!mcp_known(s, m)) {
+		fprintf(stderr, "offhook-sim: model: the session has no tool %s on an MCP server %s\n", m->name, m->server);
+		return true;
+	}
+	o = out_add(a, span_z(m->arguments ? m->arguments : "{}"));
+	if (o)
+		o->mcp = m;
+	return o != NULL;
+}
+
 static bool add_reply(struct model_sess *s, struct answer *a, const struct reply *r, struct buf *why)
 {
 	bool fine = true;
@@ -83,6 +98,8 @@ static bool add_reply(struct model_sess *s, struct answer *a, const struct reply
 		fine = add_words(s, a, span_z(r->say), r->wav, "final_answer", why);
 	for (size_t i = 0; fine && !a->no_calls && i < r->n_calls; i++)
 		fine = add_call(a, &r->calls[i]);
+	for (size_t i = 0; fine && !a->no_calls && i < r->n_mcp; i++)
+		fine = add_mcp(s, a, &r->mcp[i]);
 	return fine;
 }
 
@@ -194,11 +211,14 @@ static bool from_conversation(struct model_sess *s, struct answer *a, struct buf
 {
 	const struct item *last = last_given(s);
 
+	bool news = s->mcp_news;
+
+	s->mcp_news = false;
 	if (s->turn_open) {
 		s->turn_open = false;
 		return turn_reply(s, a, why);
 	}
-	if (is_result(last)) {
+	if (news || is_result(last)) {
 		s->step++;
 		return turn_reply(s, a, why);
 	}

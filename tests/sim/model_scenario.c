@@ -19,6 +19,15 @@ static const struct field call_fields[] = {
 	TEXT(call_step, arguments, "JSON value, or a text that is sent as it is"),
 };
 
+static const struct field mcp_fields[] = {
+	FIELD(struct mcp_step, server, FK_PLAIN, FF_REQUIRED, 1, 64, NULL, NULL, "server_label of the MCP server"),
+	FIELD(struct mcp_step, name, FK_PLAIN, FF_REQUIRED, 1, 64, NULL, NULL, "tool of that server"),
+	TEXT(mcp_step, arguments, "JSON value, or a text that is sent as it is"),
+	TEXT(mcp_step, output, "JSON value, or a text: the result"),
+	TEXT(mcp_step, error, "it fails with these words"),
+	NUMBER(mcp_step, delay_ms, 0, 600000, "100", "it takes so long"),
+};
+
 static const struct field reply_fields[] = {
 	TEXT(reply, say, "what the model says"),
 	TEXT(reply, commentary, "a message of its own before it"),
@@ -68,6 +77,8 @@ static const struct field script_fields[] = {
 	NUMBER(script, expires_s, 1, 86400, "3600", "life of the session"),
 	NUMBER(script, ping_ms, 0, 3600000, "20000", "between pings; 0 = none"),
 	NUMBER(script, upgrade_status, 0, 599, "0", "the upgrade is refused with this HTTP status"),
+	NUMBER(script, mcp_list_ms, 0, 600000, "100", "until an MCP server has told its tools"),
+	FIELD(struct script, mcp_failing, FK_LIST, 0, 0, 8000, NULL, NULL, "labels of MCP servers that tell no tools"),
 	FIELD(struct script, vad, FK_PLAIN, 0, 0, 0, "false", NULL, "pattern: listen for speech nevertheless"),
 };
 
@@ -174,28 +185,41 @@ static enum err load_object(const struct field *f, size_t n, const struct part *
 	return required(f, n, obj, path, why);
 }
 
+/* A member given as an object: its text is what is sent. */
+static enum err as_text(struct json_object *o, const char *key)
+{
+	struct json_object *v = json_get(o, key);
+	struct jbuild b = { 0 };
+	struct buf text = BUF_INIT;
+	enum err e;
+
+	if (!v || json_object_is_type(v, json_type_string))
+		return ERR_OK;
+	e = json_write(&text, v);
+	json_set(&b, o, key, json_str(&b, buf_span(&text)));
+	buf_fini(&text);
+	return e ? e : b.err;
+}
+
 static enum err call_load(void *obj, struct json_object *o, const char *path, struct buf *why)
 {
-	struct call_step *c = obj;
-	struct json_object *args = json_get(o, "arguments");
-	struct buf text = BUF_INIT;
-	enum err e = field_defaults(call_fields, N(call_fields), c);
+	enum err e = field_defaults(call_fields, N(call_fields), obj);
 
-	if (e)
-		return e;
-	if (args && !json_object_is_type(args, json_type_string)) {      /* given as an object: its text is what is sent */
-		struct jbuild b = { 0 };
+	e = e ? e : as_text(o, "arguments");
+	return e ? e : load_object(call_fields, N(call_fields), NULL, 0, obj, o, path, why);
+}
 
-		e = json_write(&text, args);
-		json_set(&b, o, "arguments", json_str(&b, buf_span(&text)));
-		e = e ? e : b.err;
-		buf_fini(&text);
-	}
-	return e ? e : load_object(call_fields, N(call_fields), NULL, 0, c, o, path, why);
+static enum err mcp_load(void *obj, struct json_object *o, const char *path, struct buf *why)
+{
+	enum err e = field_defaults(mcp_fields, N(mcp_fields), obj);
+
+	e = e ? e : as_text(o, "arguments");
+	e = e ? e : as_text(o, "output");
+	return e ? e : load_object(mcp_fields, N(mcp_fields), NULL, 0, obj, o, path, why);
 }
 
 #define PART(s, m, fn) { #m, offsetof(struct s, m), offsetof(struct s, n_##m), sizeof *((struct s *)0)->m, fn }
-static const struct part reply_parts[] = { PART(reply, calls, call_load) };
+static const struct part reply_parts[] = { PART(reply, calls, call_load), PART(reply, mcp, mcp_load) };
 
 static enum err reply_load(void *obj, struct json_object *o, const char *path, struct buf *why)
 {
@@ -371,7 +395,10 @@ static void reply_fini(struct reply *r)
 {
 	for (size_t i = 0; i < r->n_calls; i++)
 		field_fini(call_fields, N(call_fields), &r->calls[i]);
+	for (size_t i = 0; i < r->n_mcp; i++)
+		field_fini(mcp_fields, N(mcp_fields), &r->mcp[i]);
 	free(r->calls);
+	free(r->mcp);
 	field_fini(reply_fields, N(reply_fields), r);
 }
 

@@ -11,6 +11,12 @@ struct call_step {                    /* a function call of the model */
 	char *name, *arguments;       /* arguments: JSON text, sent as it is */
 };
 
+struct mcp_step {                     /* a call that the model's server runs on an MCP server */
+	char *server, *name, *arguments;
+	char *output, *error;         /* error: it fails with these words */
+	int64_t delay_ms;             /* it takes so long */
+};
+
 enum reply_end { REPLY_COMPLETED, REPLY_FAILED, REPLY_INCOMPLETE, REPLY_EMPTY };
 
 struct reply {                        /* what one response does */
@@ -22,7 +28,8 @@ struct reply {                        /* what one response does */
 	char *end;                    /* word of reply_end */
 	char *code, *message;         /* of a failure; code of an incomplete one: its reason */
 	struct call_step *calls;
-	size_t n_calls;
+	struct mcp_step *mcp;
+	size_t n_calls, n_mcp;
 };
 
 struct turn {                         /* the n-th thing the caller says */
@@ -52,8 +59,9 @@ struct script {
 	char *model;                  /* chosen by this name in ?model= */
 	char *audio;                  /* speech, pattern */
 	char *greeting;               /* said when asked to speak first without words of its own */
+	char *mcp_failing;            /* labels of MCP servers that cannot be asked for their tools, JSON list */
 	double pattern_seconds, rate;
-	int64_t delta_ms, first_output_ms, transcript_ms, created_ms, updated_ms, start_after_ms, expires_s, ping_ms, upgrade_status;
+	int64_t delta_ms, first_output_ms, transcript_ms, created_ms, updated_ms, start_after_ms, expires_s, ping_ms, upgrade_status, mcp_list_ms;
 	bool vad;                     /* pattern: listen for speech nevertheless */
 	struct turn *turns, *more;    /* `more` goes round when the turns are used up */
 	struct fault_rule *faults;

@@ -75,8 +75,11 @@ static const struct shape_field filter_f[] = { { .name = "tool_names", .types = 
 SHAPE(filter);
 static const struct shape_field approval_f[] = { O("always", filter), O("never", filter) };
 SHAPE(approval);
+#define CONNECTORS \
+	"connector_dropbox connector_gmail connector_googlecalendar connector_googledrive connector_microsoftteams connector_outlookcalendar " \
+	"connector_outlookemail connector_sharepoint"
 static const struct shape_field mcp_f[] = {
-	SR("type"), SR("server_label"), S("server_url"), S("connector_id"), S("tunnel_id"), S("authorization"), S("server_description"), B("defer_loading"),
+	SR("type"), SR("server_label"), S("server_url"), W("connector_id", CONNECTORS), S("tunnel_id"), S("authorization"), S("server_description"), B("defer_loading"),
 	{ .name = "headers", .types = SH_OBJ | SH_NULL, .each = &any_string },
 	{ .name = "allowed_tools", .types = SH_ARR | SH_OBJ | SH_NULL, .shape = &filter, .each = &any_string },
 	{ .name = "allowed_callers", .types = SH_ARR | SH_NULL, .least = 1, .each = &any_string },

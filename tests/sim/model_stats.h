@@ -10,7 +10,7 @@
 	X(client_events) X(server_events) X(bytes_in) X(bytes_out) X(audio_frames_in) X(audio_bytes_in) X(audio_bytes_out) X(early_audio) \
 	X(errors) X(violations) X(speech_started) X(turns) \
 	X(responses) X(responses_completed) X(responses_cancelled) X(responses_failed) X(responses_incomplete) \
-	X(function_calls) X(function_outputs) X(items_created) X(items_deleted) X(truncates) X(faults) \
+	X(function_calls) X(function_outputs) X(mcp_calls) X(mcp_failed) X(mcp_approved) X(mcp_refused) X(items_created) X(items_deleted) X(truncates) X(faults) \
 	X(pattern_frames) X(pattern_lost) X(pattern_doubled) X(pattern_reordered) X(pattern_corrupt) X(pattern_foreign) X(pattern_errors)
 
 struct model_truncate {
