@@ -39,6 +39,7 @@ static const struct explain_word events[] = {
 	{ "mcp.refused",           EXPLAIN_FINDING, "a call of an MCP server was refused by the agent's policy" },
 	{ "mcp.done",              EXPLAIN_QUIET,   "a call of an MCP server was done" },
 	{ "mcp.failed",            EXPLAIN_FINDING, "a call of an MCP server failed" },
+	{ "mcp.unavailable",       EXPLAIN_FINDING, "an MCP server did not tell its tools: the agent was without them" },
 	{ "message",               EXPLAIN_PLAIN,   "the agent took a message" },
 	{ "digits.collected",      EXPLAIN_PLAIN,   "keys were collected for a tool" },
 	{ "answered_by",           EXPLAIN_PLAIN,   "Twilio found out who answered (machine: {machine})" },

@@ -77,12 +77,32 @@ static void whole_arguments(struct history_item *it)
 	json_object_put(o);
 }
 
+/* What an MCP server did cannot be given as a call: the model is told of it. */
+static void told_of(struct history_item *it, struct json_object *tool)
+{
+	struct buf text = BUF_INIT;
+	char *arguments = dup_value(json_get(tool, "arguments"), "{}"), *result = dup_value(json_get(tool, "result"), NULL);
+
+	it->kind = HK_NOTE;
+	buf_printf(&text, "(The tool " SPAN_FMT " of the server " SPAN_FMT " was called with %s; %s%s)", SPAN_ARG(json_get_span(tool, "name")),
+		   SPAN_ARG(json_get_span(tool, "server")), arguments ? arguments : "{}", result ? "the result: " : "there is no result.", result ? result : "");
+	it->text = text.err ? NULL : dup_text(buf_span(&text));
+	buf_fini(&text);
+	free(arguments);
+	free(result);
+}
+
 static void tool_of(struct history_item *it, const struct turn *u)
 {
 	struct json_object *o = NULL;
 
 	if (!u->tool || json_read(&o, span_z(u->tool)) != ERR_OK)
 		return;
+	if (json_get(o, "server")) {
+		told_of(it, o);
+		json_object_put(o);
+		return;
+	}
 	it->name = dup_text(json_get_span(o, "name"));
 	it->arguments = dup_value(json_get(o, "arguments"), "{}");
 	it->text = dup_value(json_get(o, "result"), NULL);

@@ -90,6 +90,8 @@ static void read_item(struct json_object *o, struct realtime_msg *m)
 	m->item.call_id = json_get_span(it, "call_id");
 	m->item.arguments = json_get_span(it, "arguments");
 	m->item.server_label = json_get_span(it, "server_label");
+	m->item.output = json_get_span(it, "output");
+	m->item.error = json_get_span(json_get(it, "error"), "message");
 }
 
 static enum realtime_status status_of(struct span s)
@@ -190,7 +192,7 @@ static const struct event_row {
 	{ "response.mcp_call.failed",                               RT_MCP_OVER,         NULL },
 	{ "mcp_list_tools.in_progress",                             RT_NOTED,            NULL },
 	{ "mcp_list_tools.completed",                               RT_NOTED,            NULL },
-	{ "mcp_list_tools.failed",                                  RT_NOTED,            NULL },
+	{ "mcp_list_tools.failed",                                  RT_MCP_NO_TOOLS,     NULL },
 	{ "conversation.created",                                   RT_NOTED,            NULL },
 	{ "conversation.item.created",                              RT_NOTED,            NULL },
 	{ "conversation.item.added",                                RT_NOTED,            NULL },

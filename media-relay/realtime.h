@@ -20,7 +20,7 @@ enum realtime_type {
 	RT_HEARD_DELTA, RT_HEARD_DONE, RT_HEARD_FAILED,         /* what the caller said */
 	RT_TRUNCATED,
 	RT_ADDED_DONE,                  /* conversation.item.done */
-	RT_MCP_BEGUN, RT_MCP_OVER,
+	RT_MCP_BEGUN, RT_MCP_OVER, RT_MCP_NO_TOOLS,
 	RT_RESPONSE_CREATED, RT_RESPONSE_DONE, RT_ITEM_ADDED, RT_ITEM_DONE,
 	RT_AUDIO_DELTA, RT_AUDIO_DONE, RT_WORDS_DELTA, RT_WORDS_DONE,
 	RT_TYPES
@@ -39,7 +39,7 @@ struct realtime_msg {
 	struct span delta;              /* audio as base64, or words */
 	struct { struct span type, code, message, event_id; } error;
 	struct { struct span id, in, out, voice; int64_t in_rate, out_rate, silence_ms, expires_at; } session;      /* formats by type; -1: not said */
-	struct { struct span type, role, status, name, call_id, arguments, server_label; } item;
+	struct { struct span type, role, status, name, call_id, arguments, server_label, output, error; } item;      /* error: its words */
 	struct { enum realtime_status status; struct span reason, purpose; unsigned calls; bool has_usage; int64_t usage[REALTIME_USAGE]; } response;
 	struct { int64_t input, output; double seconds; } heard;                                        /* usage of a transcription */
 };

@@ -31,7 +31,14 @@ enum greeting { GREETING_DUE, GREETING_ASKED, GREETING_BEGUN, GREETING_OVER };  
 struct truncation { char id[16], item[TURN_ID]; int64_t content_index; };
 #define TRUNCATIONS 4
 
-#define MCP_RUNNING 8
+/* A call that the model's server runs (session_mcp.c). Approved: not begun yet, without a name; over: its output is still to come. */
+enum mcp_state { MCP_FREE, MCP_APPROVED, MCP_RUNS, MCP_OVER };
+struct mcp_call {
+	enum mcp_state state;
+	char item[TURN_ID];
+	int64_t from_ms, ms, seq;          /* approved or begun; it took; its place in the transcript */
+};
+#define MCP_CALLS 8
 
 /* What session_tools.c keeps. */
 struct session_tools {
@@ -54,7 +61,8 @@ struct session_tools {
 	bool filler_spoke;
 	char filler[TURN_ID], filler_item[TURN_ID];
 	struct keypad_window keys;
-	char mcp[MCP_RUNNING][TURN_ID];    /* calls that the server runs */
+	struct mcp_call mcp[MCP_CALLS];
+	int64_t mcp_ask_ms;                /* when the answer to them is asked for; 0: it is not due */
 };
 
 /* The connection that is to take over (session_next.c). The plan is the youngest connection's; it holds once that one is in use. */
@@ -226,12 +234,11 @@ void tooling_init(struct session *s);
 void tooling_fini(struct session *s);
 void tooling_setup(struct session *s);                                              /* the record came */
 void tooling_item(struct session *s, const struct realtime_msg *m);                 /* response.output_item.done */
-void tooling_added(struct session *s, const struct realtime_msg *m);                /* conversation.item.done */
-void tooling_mcp(struct session *s, const struct realtime_msg *m);
 bool tooling_created(struct session *s, const struct realtime_msg *m);              /* true: it was the filler */
 bool tooling_refused(struct session *s, struct span event_id);                      /* likewise: the server wants none */
 void tooling_audio(struct session *s, const struct realtime_msg *m);
 void tooling_response_over(struct session *s, const struct realtime_msg *m, bool spoke);
+bool tooling_busy(const struct session *s);                                         /* a tool runs, ours or an MCP server's */
 bool tooling_holds(const struct session *s);                                        /* no other answer now: the filler is being made */
 bool tooling_is_filler(const struct session *s, struct span item);
 void tooling_caller_spoke(struct session *s);                                       /* speech or a key */
@@ -245,5 +252,14 @@ void tooling_transfer_failed(struct session *s, struct span status);
 void tooling_machine(struct session *s, struct span who);                           /* who answered an outbound call */
 void tooling_machine_known(struct session *s);                                      /* a stream is there: what was said of it before counts now; may end the call */
 void tooling_tick(struct session *s);                                               /* may end or hand over the call */
+
+/* session_mcp.c: the server runs these calls; we approve them and ask for the answer */
+void mcp_item(struct session *s, const struct realtime_msg *m);                     /* conversation.item.done */
+void mcp_event(struct session *s, const struct realtime_msg *m);                    /* begun, over, a list of tools that failed */
+void mcp_answered(struct session *s);                                               /* an answer was begun: it knows what is over */
+bool mcp_joins(struct session *s);                                                  /* other tools are done: their answer waits for these calls */
+bool mcp_busy(const struct session *s);
+void mcp_connection_lost(struct session *s);
+void mcp_tick(struct session *s);
 
 #endif

@@ -109,7 +109,7 @@ void limits_session_tick(struct session *s)
 {
 	struct limits_now n = {
 		.now_ms = session_now(s), .connected_ms = s->limits_from_ms, .cost = s->script.cost, .caller_speaks = s->turn.speech,
-		.agent_speaks = agent_speaks(s), .tool_runs = tools_busy(&s->tool.tools),
+		.agent_speaks = agent_speaks(s), .tool_runs = tooling_busy(s),
 	};
 
 	switch (limits_tick(&s->limits, &n)) {

@@ -298,7 +298,8 @@ static on_type *const handlers[RT_TYPES] = {
 	[RT_HEARD_DELTA] = on_heard_delta,     [RT_HEARD_DONE] = on_heard,          [RT_HEARD_FAILED] = on_heard_failed,
 	[RT_RESPONSE_CREATED] = on_response,   [RT_RESPONSE_DONE] = on_response_done,
 	[RT_ITEM_ADDED] = on_sign,             [RT_ITEM_DONE] = on_item_done,
-	[RT_ADDED_DONE] = tooling_added,       [RT_MCP_BEGUN] = tooling_mcp,        [RT_MCP_OVER] = tooling_mcp,
+	[RT_ADDED_DONE] = mcp_item,            [RT_MCP_BEGUN] = mcp_event,          [RT_MCP_OVER] = mcp_event,
+	[RT_MCP_NO_TOOLS] = mcp_event,
 	[RT_AUDIO_DELTA] = on_audio,           [RT_AUDIO_DONE] = on_audio_done,
 	[RT_WORDS_DELTA] = on_words_delta,     [RT_WORDS_DONE] = on_words,
 };

@@ -132,7 +132,7 @@ static bool is_quiet(const struct session *s)
 	const struct turn_taking *t = &s->turn;
 
 	return !t->speech && !t->active[0] && !t->unanswered && t->asked == TURN_NOTHING && t->wanted == TURN_NOTHING && !s->attach.awaits &&
-	       !s->attach.item[0] && !s->keypad.n && !tools_busy(&s->tool.tools) && !tooling_holds(s) && s->tool.ending.kind == ENDING_NONE && !s->tool.keys.open &&
+	       !s->attach.item[0] && !s->keypad.n && !tooling_busy(s) && !tooling_holds(s) && s->tool.ending.kind == ENDING_NONE && !s->tool.keys.open &&
 	       s->state == SS_TALK && !playback_unheard(&s->play, session_now(s));
 }
 

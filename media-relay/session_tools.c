@@ -9,7 +9,6 @@
 
 #define FILLER_MS       8000            /* a filler that is not made by then is forgotten */
 #define OWN_MS          500             /* after speech the server may answer by itself */
-#define MCP_OWN_MS      300             /* after an MCP call, too */
 #define SPEECH_LONG_MS  15000           /* speech that has no end is noise */
 
 /* --- what tools ask for --- */
@@ -76,6 +75,8 @@ static void answer(void *ctx)
 
 	if (!t->filler_spoke)
 		cancel_filler(s);
+	if (mcp_joins(s))
+		return;
 	if (t->ending.kind == ENDING_DIGITS || s->state == SS_AWAY) {
 		t->answer_later = true;
 	} else if (s->turn.speech && s->setup->vad_create) {
@@ -218,7 +219,7 @@ void tooling_connection_lost(struct session *s)
 {
 	tools_connection_lost(&s->tool.tools);
 	filler_gone(&s->tool);
-	memset(s->tool.mcp, 0, sizeof s->tool.mcp);
+	mcp_connection_lost(s);
 }
 
 /* --- what the model says --- */
@@ -235,6 +236,7 @@ bool tooling_created(struct session *s, const struct realtime_msg *m)
 
 	if (!span_is(m->response.purpose, "filler")) {
 		t->after_speech = t->after_speech && s->turn.speech;     /* this one is what was waited for */
+		mcp_answered(s);
 		return false;
 	}
 	if (!t->filler_ms) {                     /* it was given up already */
@@ -285,85 +287,6 @@ void tooling_response_over(struct session *s, const struct realtime_msg *m, bool
 	if (s->tool.filler[0] && span_is(m->response_id, s->tool.filler))
 		filler_gone(&s->tool);
 	tools_response_over(&s->tool.tools, m->response_id, good, spoke, session_now(s), s->ops.wall_ms(s->ctx));
-}
-
-/* --- MCP: the server runs these calls; we approve them and ask for the answer --- */
-
-static char *mcp_find(struct session *s, struct span item)
-{
-	for (unsigned i = 0; i < MCP_RUNNING; i++)
-		if (span_is(item, s->tool.mcp[i]))
-			return s->tool.mcp[i];
-	return NULL;
-}
-
-static bool mcp_runs(struct session *s)
-{
-	for (unsigned i = 0; i < MCP_RUNNING; i++)
-		if (s->tool.mcp[i][0])
-			return true;
-	return false;
-}
-
-void tooling_mcp(struct session *s, const struct realtime_msg *m)
-{
-	char *at = mcp_find(s, m->item_id);
-
-	if (m->type == RT_MCP_BEGUN) {
-		at = at ? at : mcp_find(s, SPAN(""));
-		if (at)
-			span_copy(at, TURN_ID, m->item_id);
-		return;
-	}
-	if (at)
-		*at = '\0';
-	session_note(s, span_is(m->name, "response.mcp_call.failed") ? "mcp.failed" : "mcp.done", m->item_id, SPAN_NONE, SPAN_NONE, NULL);
-	if (!mcp_runs(s))
-		turn_want_unless_own(&s->turn, session_now(s) + MCP_OWN_MS);
-}
-
-static bool names(struct json_object *allowed, struct span tool)
-{
-	struct json_object *list = json_object_is_type(allowed, json_type_array) ? allowed : json_get(allowed, "tool_names");
-	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (span_eq(json_span(json_object_array_get_idx(list, i)), tool))
-			return true;
-	return false;
-}
-
-static bool is_allowed(const struct setup *set, struct span label, struct span tool)
-{
-	struct json_object *list = NULL;
-	bool yes = false;
-
-	if (!set->tools.mcp || json_read(&list, span_z(set->tools.mcp)))
-		return false;
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
-		struct json_object *o = json_object_array_get_idx(list, i);
-
-		yes = yes || (span_eq(json_get_span(o, "server_label"), label) && names(json_get(o, "allowed_tools"), tool));
-	}
-	json_object_put(list);
-	return yes;
-}
-
-void tooling_added(struct session *s, const struct realtime_msg *m)
-{
-	struct buf msg = BUF_INIT;
-	char id[16];
-	bool yes;
-
-	if (!span_is(m->item.type, "mcp_approval_request") || !m->item_id.n)
-		return;
-	yes = is_allowed(s->setup, m->item.server_label, m->item.name);
-	realtime_approval(&msg, model_event_id(s, 'a', id), m->item_id, yes);
-	model_send_buf(s, &msg);
-	session_note(s, yes ? "mcp.approved" : "mcp.refused", m->item_id, SPAN_NONE, SPAN_NONE, NULL);
-	log_info("mcp.approval", "server=%s tool=%s approve=%s", log_q(m->item.server_label), log_q(m->item.name), yes ? "yes" : "no");
-	if (!yes)
-		turn_want_unless_own(&s->turn, session_now(s) + MCP_OWN_MS);
 }
 
 /* --- the caller --- */
@@ -498,6 +421,11 @@ static void after_speech(struct session *s)
 	turn_want_unless_own(&s->turn, now + OWN_MS);
 }
 
+bool tooling_busy(const struct session *s)
+{
+	return tools_busy(&s->tool.tools) || mcp_busy(s);
+}
+
 static bool model_is_busy(const struct session *s)
 {
 	return s->turn.active[0] || s->turn.asked != TURN_NOTHING || s->turn.wanted != TURN_NOTHING || s->tool.filler_ms ||
@@ -521,7 +449,7 @@ void tooling_tick(struct session *s)
 	struct session_tools *t = &s->tool;
 	int64_t now = session_now(s);
 	bool unheard = playback_unheard(&s->play, now);
-	struct ending_now n = { .busy = model_is_busy(s) || tools_busy(&t->tools) || barge_in_doubt(&s->barge, now), .unheard = unheard,
+	struct ending_now n = { .busy = model_is_busy(s) || tooling_busy(s) || barge_in_doubt(&s->barge, now), .unheard = unheard,
 				.end_ms = playback_end_ms(&s->play), .now_ms = now };
 
 	if (t->filler_ms && now - t->filler_ms >= FILLER_MS)
@@ -529,8 +457,9 @@ void tooling_tick(struct session *s)
 	if (keypad_window_tick(&t->keys, now))
 		window_over(s);
 	tools_tick(&t->tools, upstream_ready(&s->up) && !model_is_busy(s) && !s->turn.speech && !unheard && t->ending.kind == ENDING_NONE, now);
+	mcp_tick(s);
 	after_speech(s);
-	if (tools_busy(&t->tools))
+	if (tooling_busy(s))
 		s->active_ms = now;
 	if (s->state == SS_TALK && ending_tick(&t->ending, &n))
 		act(s);

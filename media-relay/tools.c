@@ -75,6 +75,14 @@ bool tools_waits(const struct tools *t, struct span response)
 	return false;
 }
 
+bool tools_any(const struct tools *t)
+{
+	for (unsigned i = 0; i < TOOLS_CALLS; i++)
+		if (t->calls[i].used)
+			return true;
+	return false;
+}
+
 bool tools_busy(const struct tools *t)
 {
 	for (unsigned i = 0; i < TOOLS_CALLS; i++)

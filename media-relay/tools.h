@@ -87,6 +87,7 @@ void tools_keys(struct tools *t, uint64_t ticket, struct span digits, bool whole
 /* Time limits and the filler. `quiet`: nobody speaks, and nothing is about to be said. */
 void tools_tick(struct tools *t, bool quiet, int64_t now_ms);
 bool tools_busy(const struct tools *t);                         /* a tool runs */
+bool tools_any(const struct tools *t);                          /* one is collected or runs */
 bool tools_waits(const struct tools *t, struct span response);  /* calls of this response are collected or run */
 
 #endif

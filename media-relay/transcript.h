@@ -79,7 +79,7 @@ void transcript_forget_answers(struct transcript *t);                           
 void transcript_finish(struct transcript *t);                                          /* what is open is saved as it is */
 
 /* Others. A tool call is saved when it begins (result SPAN_NONE, ms 0) and again under its number when it is over; arguments and result are JSON or text. */
-struct transcript_tool { struct span name, item, response, arguments, result; int64_t seq, started_at, ms; };
+struct transcript_tool { struct span name, server, item, response, arguments, result; int64_t seq, started_at, ms; };    /* server: of an MCP call */
 int64_t transcript_next(struct transcript *t);                                         /* a number of its own */
 void transcript_tool(struct transcript *t, const struct transcript_tool *c);
 void transcript_system(struct transcript *t, struct span text);                        /* what the agent was told */

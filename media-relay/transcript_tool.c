@@ -23,6 +23,8 @@ static enum err tool_json(const struct transcript_tool *c, struct buf *out)
 	struct json_object *o = json_obj(&b);
 
 	json_set(&b, o, "name", json_str(&b, c->name));
+	if (c->server.p)
+		json_set(&b, o, "server", json_str(&b, c->server));
 	json_set(&b, o, "arguments", value_of(&b, c->arguments));
 	json_set(&b, o, "result", value_of(&b, c->result));
 	json_set(&b, o, "duration_ms", c->result.p ? json_int(&b, c->ms) : NULL);

@@ -15,7 +15,7 @@ struct turn {
 	int64_t started_at, completed_at;
 	bool interrupted;
 	int64_t heard_ms, latency_ms;
-	char *tool;                          /* JSON object: name, arguments, result, duration_ms */
+	char *tool;                          /* JSON object: name, server (of MCP), arguments, result, duration_ms */
 	char *meta;                          /* JSON object */
 	char *item_id, *response_id;
 };

@@ -120,6 +120,23 @@ static void calls_go_with_their_results_and_never_alone(void **st)
 	history_fini(&h);
 }
 
+static void calls_of_mcp_servers_are_told(void **st)
+{
+	struct history h;
+	struct out o = { .n = 0 };
+
+	(void)st;
+	history_init(&h);
+	said(&h, 1, "user", "Find it", true);
+	tool(&h, 2, "{\"name\":\"find\",\"server\":\"crm\",\"arguments\":{\"day\":\"Thu\"},\"result\":{\"free\":[9]},\"duration_ms\":20}");
+	tool(&h, 3, "{\"name\":\"look\",\"server\":\"crm\",\"arguments\":\"not JSON\"}");
+	history_give(&h, SPAN("again"), taken, &o);
+	expect(&o, "system again;user Find it;system (The tool find of the server crm was called with {\"day\":\"Thu\"}; the result: {\"free\":[9]});"
+	           "system (The tool look of the server crm was called with not JSON; there is no result.);");
+	assert_int_equal(history_end(&h), HE_ASKED);
+	history_fini(&h);
+}
+
 static void of_a_long_call_the_newest_and_a_summary_are_given(void **st)
 {
 	struct history h;
@@ -215,6 +232,7 @@ int main(void)
 		cmocka_unit_test(a_conversation_is_given_in_order),
 		cmocka_unit_test(an_answer_is_what_was_heard_of_it),
 		cmocka_unit_test(calls_go_with_their_results_and_never_alone),
+		cmocka_unit_test(calls_of_mcp_servers_are_told),
 		cmocka_unit_test(of_a_long_call_the_newest_and_a_summary_are_given),
 		cmocka_unit_test(however_long_the_turns_are_the_messages_fit_into_the_queue),
 		cmocka_unit_test(more_than_was_given_is_known_later),
