@@ -40,9 +40,9 @@ struct conn {
 };
 
 struct seen {                                        /* guarded by `lock` */
-	unsigned webhooks, actions, statuses, stream_events, upgrades, bad_signatures;
+	unsigned webhooks, actions, statuses, stream_events, upgrades, bad_signatures, whispers, machines;
 	unsigned media, stops, starts, connected, dtmf, marks, wrong_tokens, malformed;
-	char keys[32], last_event[32], marks_text[512];
+	char keys[32], last_event[32], marks_text[512], direction[32], from[32], dialled[120], machine[60];
 	struct pattern_check check;
 };
 
@@ -52,7 +52,7 @@ static struct server {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	struct seen seen;
-	const char *webhook, *action;                /* TwiML; action is used up once, then <Hangup/> */
+	const char *webhook, *action, *whisper;      /* TwiML; action is used up once, then <Hangup/> */
 	int webhook_status, upgrade_status;
 	void (*talk)(struct conn *c, const char *sid);        /* after a good start */
 	void (*hear)(struct conn *c, const uint8_t *audio, size_t n);
@@ -282,19 +282,33 @@ static void post_serve(struct conn *c, struct span head)
 		answer(c, 403, NULL, "");
 	} else if (span_starts(target, SPAN("/api/webhook/"))) {
 		SEEN(webhooks++);
+		span_copy(server.seen.direction, sizeof server.seen.direction, form_get(&form, "Direction"));
+		span_copy(server.seen.from, sizeof server.seen.from, form_get(&form, "From"));
 		answer(c, server.webhook_status ? server.webhook_status : 200, "text/xml", server.webhook);
+	} else if (span_starts(target, SPAN("/api/whisper/"))) {
+		SEEN(whispers++);
+		snprintf(server.seen.dialled, sizeof server.seen.dialled, SPAN_FMT " " SPAN_FMT " %d;", SPAN_ARG(form_get(&form, "Direction")),
+		         SPAN_ARG(form_get(&form, "To")), span_eq(form_get(&form, "ParentCallSid"), form_get(&form, "CallSid")));
+		answer(c, server.whisper ? 200 : 404, "text/xml", server.whisper ? server.whisper : "");
 	} else if (span_starts(target, SPAN("/api/continue/"))) {
 		const char *next = server.action;
 
 		SEEN(actions++);
+		snprintf(server.seen.dialled + strlen(server.seen.dialled), sizeof server.seen.dialled - strlen(server.seen.dialled), SPAN_FMT " " SPAN_FMT ";",
+		         SPAN_ARG(form_get(&form, "DialCallStatus")), SPAN_ARG(form_get(&form, "DialBridged")));
 		server.action = NULL;
 		answer(c, 200, "text/xml; charset=utf-8", next ? next : "<Response><Hangup/></Response>");
 	} else {
 		pthread_mutex_lock(&server.lock);
-		if (span_starts(target, SPAN("/api/status/")))
+		if (span_starts(target, SPAN("/api/status/"))) {
 			server.seen.statuses++;
-		else
+		} else if (span_starts(target, SPAN("/api/answered-by/"))) {
+			server.seen.machines++;
+			snprintf(server.seen.machine, sizeof server.seen.machine, SPAN_FMT " " SPAN_FMT " %zu", SPAN_ARG(form_get(&form, "AnsweredBy")),
+			         SPAN_ARG(form_get(&form, "MachineDetectionDuration")), form.n);
+		} else {
 			server.seen.stream_events++;
+		}
 		span_copy(server.seen.last_event, sizeof server.seen.last_event, form_get(&form, "StreamEvent"));
 		pthread_mutex_unlock(&server.lock);
 		answer(c, 204, NULL, "");
@@ -364,6 +378,7 @@ static void scene(const char *webhook, const char *action, void (*talk)(struct c
 	pattern_check_init(&server.seen.check, 0, NULL);
 	server.webhook = webhook;
 	server.action = action;
+	server.whisper = NULL;
 	server.talk = talk;
 	server.hear = NULL;
 	server.webhook_status = server.upgrade_status = 0;
@@ -751,6 +766,60 @@ static void faults_arrive(void **state)
 	json_object_put(o);
 }
 
+#define TRANSFER "<Response><Dial action=\"" PUBLIC "/api/continue/1/\"><Number url=\"" PUBLIC "/api/whisper/1/\">+15005550020</Number></Dial></Response>"
+
+static void who_is_called_hears_the_whisper_first(void **state)
+{
+	static const struct {
+		const char *whisper, *scenario, *dialled;
+	} rows[] = {
+		{ "<Response><Say>Ann &amp; Bob</Say><Pause length=\"1\"/><Say>now</Say></Response>",
+		  "{\"expect\":{\"whispered\":[\"Ann & Bob\",\"now\"],\"said\":[],\"lasted_ms\":{\"min\":1000},\"actions\":1,\"steps\":[\"Dial +15005550020: completed\",\"Hangup\"]}}",
+		  "outbound-dial +15005550020 0;completed true;" },
+		{ "<Response/>", "{\"expect\":{\"whispered\":0}}", "outbound-dial +15005550020 0;completed true;" },
+		{ "<Response><Say>no</Say><Hangup/></Response>", "{\"expect\":{\"whispered\":1}}", "outbound-dial +15005550020 0;completed false;" },
+		{ "<Response><Dial>+1</Dial></Response>", "{\"expect\":{\"problems\":[\"12200: whisper: <Dial>\"]}}", "outbound-dial +15005550020 0;completed true;" },
+		{ NULL, "{\"expect\":{\"problems\":[\"11200: whisper\"]}}", "outbound-dial +15005550020 0;completed false;" },
+		{ "<Response><Say>x</Say></Response>", "{\"dial\":[\"no-answer\"],\"expect\":{\"whispered\":0}}", "no-answer false;" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct json_object *o;
+		int code;
+
+		scene(TRANSFER, NULL, NULL);
+		server.whisper = rows[i].whisper;
+		o = phone_run(&code, rows[i].scenario, END);
+		if (code || strcmp(server.seen.dialled, rows[i].dialled) != 0)
+			fail_msg("row %zu: %s %s", i, server.seen.dialled, json_object_get_string(result(o, "problems")));
+		assert_int_equal(server.seen.bad_signatures, 0);
+		json_object_put(o);
+	}
+}
+
+static void a_call_that_was_placed_is_answered_by_somebody(void **state)
+{
+	int code;
+	struct json_object *o;
+
+	(void)state;
+	scene(CONNECT(""), NULL, NULL);
+	o = phone_run(&code, "{\"outbound\":true,\"from\":\"+15005550011\",\"answered_by\":{\"value\":\"machine_start\",\"at_ms\":200},\"hangup_ms\":600}", END);
+	assert_int_equal(code, 0);
+	assert_string_equal(server.seen.direction, "outbound-api");
+	assert_string_equal(server.seen.from, "+15005550006");
+	assert_string_equal(server.seen.machine, "machine_start 200 4");
+	assert_int_equal(server.seen.machines, 1);
+	assert_int_equal(server.seen.bad_signatures, 0);
+	json_object_put(o);
+	scene("<Response><Hangup/></Response>", NULL, NULL);             /* over before anybody could tell */
+	o = phone_run(&code, "{\"outbound\":true,\"answered_by\":{\"value\":\"fax\"}}", END);
+	assert_int_equal(code, 0);
+	assert_int_equal(server.seen.machines, 0);
+	json_object_put(o);
+}
+
 static void fifty_calls_at_once(void **state)
 {
 	int code;
@@ -781,6 +850,8 @@ int main(void)
 		cmocka_unit_test(answers_of_the_webhook),
 		cmocka_unit_test(a_conversation_with_a_barge_in),
 		cmocka_unit_test(faults_arrive),
+		cmocka_unit_test(who_is_called_hears_the_whisper_first),
+		cmocka_unit_test(a_call_that_was_placed_is_answered_by_somebody),
 		cmocka_unit_test(fifty_calls_at_once),
 	};
 

@@ -88,7 +88,7 @@ static bool has_pattern(const struct plan *p)
 /* URLs that follow from others: the webhook and the status callback at the public name. */
 static enum err urls(struct phone *ph, struct buf *why)
 {
-	struct buf hook = BUF_INIT, status = BUF_INIT;
+	struct buf hook = BUF_INIT, status = BUF_INIT, machine = BUF_INIT;
 	enum err e = phone_routes(ph, why);
 	const char *path;
 	size_t n;
@@ -102,10 +102,12 @@ static enum err urls(struct phone *ph, struct buf *why)
 	buf_addz(&hook, path ? path : "/");
 	buf_addz(&status, ph->conf.public_url);
 	buf_addz(&status, "/api/status/");
+	buf_printf(&machine, "%s/api/answered-by/", ph->conf.public_url);
 	ph->webhook_url = buf_take(&hook);
+	ph->machine_url = buf_take(&machine);
 	ph->status_url = ph->conf.status_url ? span_dup(span_z(ph->conf.status_url)) : buf_take(&status);
 	buf_fini(&status);
-	return ph->webhook_url && ph->status_url ? ERR_OK : ERR_NOMEM;
+	return ph->webhook_url && ph->status_url && ph->machine_url ? ERR_OK : ERR_NOMEM;
 }
 
 static enum err plan_read(struct phone *ph, struct buf *why)
@@ -217,6 +219,7 @@ static void fini(struct phone *ph)
 	free(ph->delays);
 	free(ph->webhook_url);
 	free(ph->status_url);
+	free(ph->machine_url);
 	buf_fini(&ph->scratch);
 	phone_conf_fini(&ph->conf);
 }

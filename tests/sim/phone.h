@@ -102,10 +102,11 @@ struct talk {
 
 /* --- one call --- */
 
-enum call_state { CS_WAIT, CS_ASK, CS_STEP, CS_STREAM, CS_END, CS_DONE };
+enum call_state { CS_WAIT, CS_ASK, CS_STEP, CS_STREAM, CS_WHISPER, CS_END, CS_DONE };
 
-struct call_step_note {
-	char text[100];
+struct dialled {                                /* the person whom <Dial> has called */
+	char sid[MSG_SID_TEXT], outcome[32];
+	struct twiml_run doc;                   /* what they hear before they are connected */
 };
 
 struct call {
@@ -120,9 +121,11 @@ struct call {
 	struct stream *stream, *streams;        /* the one in use; all, newest first */
 	unsigned n_streams, n_dials, n_actions, open_requests, posted;
 	bool status_posted, hung_up;
+	bool machine_posted;                    /* who answered was said */
+	struct dialled dialled;
 	struct talk talk;
 	struct buf heard, spoken;               /* mu-law, when it is saved */
-	struct buf steps, said;                 /* JSON lists' insides */
+	struct buf steps, said, whispered;      /* JSON lists' insides */
 	int webhook_status, final_status_answer;
 	int64_t webhook_us;
 	char problems[PROBLEMS_MAX][200];
@@ -144,7 +147,7 @@ struct phone {
 	SSL_CTX *tls;
 	struct route routes[ROUTES_MAX];
 	size_t n_routes;
-	char *webhook_url, *status_url;
+	char *webhook_url, *status_url, *machine_url;
 	struct http *requests;
 	struct call *calls;
 	unsigned n_calls, n_done;
@@ -160,7 +163,7 @@ struct phone {
 int phone_main(int argc, char **argv);                                   /* the words after `phone` */
 
 /* phone_post: requests with Twilio's parameters, signed */
-enum post_purpose { POST_CONTROL, POST_STREAM_STATUS, POST_FINAL, POST_REPEAT };
+enum post_purpose { POST_CONTROL, POST_STREAM_STATUS, POST_FINAL, POST_REPEAT, POST_WHISPER, POST_MACHINE };
 #define POST_PARAMS_MAX 64
 struct params {
 	struct pair p[POST_PARAMS_MAX];
@@ -189,6 +192,14 @@ void phone_call_stream_over(struct call *c, struct stream *s);
 void phone_call_hang_up(struct call *c);                                       /* the caller does */
 void phone_call_problem(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void phone_call_fini(struct call *c);
+void phone_call_note(struct buf *list, const char *text);                      /* one more of a list of the summary */
+void phone_call_ask(struct call *c, const char *method, const char *url, struct params *p);      /* for TwiML */
+void phone_call_run(struct call *c);                                           /* the verbs from here on */
+
+/* phone_dial: <Dial>, and what the person called hears first */
+bool phone_dial(struct call *c, const struct twiml_step *st);                  /* true: the next verb at once */
+void phone_dial_answered(struct call *c, const struct http_answer *a);         /* the whisper's TwiML */
+void phone_dial_run(struct call *c);                                           /* ... goes on */
 
 /* phone_stream */
 enum probe { PROBE_NOT, PROBE_SAME, PROBE_WRONG };

@@ -58,17 +58,19 @@ void phone_call_fini(struct call *c)
 		phone_stream_fini(s);
 	}
 	twiml_run_fini(&c->doc);
+	twiml_run_fini(&c->dialled.doc);
 	free(c->talk.turns);
 	buf_fini(&c->heard);
 	buf_fini(&c->spoken);
 	buf_fini(&c->steps);
 	buf_fini(&c->said);
+	buf_fini(&c->whispered);
 	json_object_put(c->json);
 }
 
 /* --- notes for the summary --- */
 
-static void list_add(struct buf *list, const char *text)
+void phone_call_note(struct buf *list, const char *text)
 {
 	buf_addz(list, list->n ? ",\"" : "\"");
 	json_escape(list, span_z(text));
@@ -169,7 +171,7 @@ static void answered(struct call *c)
 		c->answered_us = clock_us();
 }
 
-static void ask(struct call *c, const char *method, const char *url, struct params *p)
+void phone_call_ask(struct call *c, const char *method, const char *url, struct params *p)
 {
 	c->state = CS_ASK;
 	c->deadline_us = 0;
@@ -181,7 +183,7 @@ static void ask_more(struct call *c, const char *method, const char *url)
 	struct params p = { .n = 0 };
 
 	phone_call_params(c, &p, c->hung_up ? "completed" : "in-progress");
-	ask(c, method, url, &p);
+	phone_call_ask(c, method, url, &p);
 }
 
 static void wait_ms(struct call *c, int64_t ms)
@@ -190,52 +192,17 @@ static void wait_ms(struct call *c, int64_t ms)
 	c->deadline_us = clock_us() + ms * 1000;
 }
 
-/* The outcome of the n-th <Dial>: from the list, its last word goes on. */
-static void dial_outcome(struct call *c, char *out, size_t cap)
-{
-	struct json_object *list = NULL, *word;
-	size_t n;
-
-	snprintf(out, cap, "completed");
-	if (json_read(&list, span_z(c->ph->plan->dial)) == ERR_OK && json_object_is_type(list, json_type_array) && (n = json_object_array_length(list)) > 0) {
-		word = json_object_array_get_idx(list, c->n_dials < n ? c->n_dials : n - 1);
-		span_copy(out, cap, json_span(word));
-	}
-	json_object_put(list);
-	c->n_dials++;
-}
-
 static bool step_dial(struct call *c, const struct twiml_step *st)
 {
-	struct params p = { .n = 0 };
-	char outcome[32], sid[MSG_SID_TEXT], note[100];
-	bool good;
-
 	answered(c);
-	dial_outcome(c, outcome, sizeof outcome);
-	good = strcmp(outcome, "completed") == 0 || strcmp(outcome, "answered") == 0;
-	snprintf(note, sizeof note, "Dial %.40s: %.30s", st->text, outcome);
-	list_add(&c->steps, note);
-	phone_say(c, "twiml", "<Dial> %s: %s", st->text, outcome);
-	if (!st->action)
-		return true;
-	phone_sid(sid, "CA");
-	phone_call_params(c, &p, "in-progress");
-	phone_param_set(&p, "DialCallStatus", outcome);
-	phone_param_set(&p, "DialCallSid", sid);
-	phone_param_set(&p, "DialBridged", good ? "true" : "false");
-	if (good)
-		phone_param_set(&p, "DialCallDuration", "1");
-	c->n_actions++;
-	ask(c, st->method, st->action, &p);
-	return false;
+	return phone_dial(c, st);
 }
 
 static bool step_say(struct call *c, const struct twiml_step *st)
 {
 	answered(c);
-	list_add(&c->steps, "Say");
-	list_add(&c->said, st->text);
+	phone_call_note(&c->steps, "Say");
+	phone_call_note(&c->said, st->text);
 	phone_say(c, "twiml", "<Say> \"%.100s\"", st->text);
 	wait_ms(c, c->ph->plan->say_ms * (int64_t)strlen(st->text));
 	return false;
@@ -243,7 +210,7 @@ static bool step_say(struct call *c, const struct twiml_step *st)
 
 static bool step_pause(struct call *c, const struct twiml_step *st)
 {
-	list_add(&c->steps, "Pause");
+	phone_call_note(&c->steps, "Pause");
 	phone_say(c, "twiml", "<Pause> %u s", st->length_s);
 	wait_ms(c, (int64_t)st->length_s * 1000);
 	return false;
@@ -252,7 +219,7 @@ static bool step_pause(struct call *c, const struct twiml_step *st)
 static bool step_play(struct call *c, const struct twiml_step *st)
 {
 	answered(c);
-	list_add(&c->steps, "Play");
+	phone_call_note(&c->steps, "Play");
 	phone_say(c, "twiml", "<Play> %.100s", st->text);
 	return true;
 }
@@ -260,7 +227,7 @@ static bool step_play(struct call *c, const struct twiml_step *st)
 static bool step_connect(struct call *c, const struct twiml_step *st)
 {
 	answered(c);
-	list_add(&c->steps, "Connect");
+	phone_call_note(&c->steps, "Connect");
 	if (!st->stream.url)
 		return true;
 	phone_say(c, "twiml", "<Connect><Stream> %s", st->stream.url);
@@ -275,7 +242,7 @@ static bool step_hangup(struct call *c, const struct twiml_step *st)
 {
 	(void)st;
 	answered(c);
-	list_add(&c->steps, "Hangup");
+	phone_call_note(&c->steps, "Hangup");
 	phone_say(c, "twiml", "<Hangup>");
 	end_call(c, "completed");
 	return false;
@@ -285,7 +252,7 @@ static bool step_reject(struct call *c, const struct twiml_step *st)
 {
 	bool busy = strcmp(st->text, "busy") == 0;
 
-	list_add(&c->steps, busy ? "Reject busy" : "Reject");
+	phone_call_note(&c->steps, busy ? "Reject busy" : "Reject");
 	phone_say(c, "twiml", "<Reject> %s", st->text);
 	if (c->answered_us)
 		return true;                             /* complained of when it was read */
@@ -295,7 +262,7 @@ static bool step_reject(struct call *c, const struct twiml_step *st)
 
 static bool step_redirect(struct call *c, const struct twiml_step *st)
 {
-	list_add(&c->steps, "Redirect");
+	phone_call_note(&c->steps, "Redirect");
 	phone_say(c, "twiml", "<Redirect> %.100s", st->text);
 	ask_more(c, st->method, st->text);
 	return false;
@@ -304,7 +271,7 @@ static bool step_redirect(struct call *c, const struct twiml_step *st)
 static bool step_unsupported(struct call *c, const struct twiml_step *st)
 {
 	answered(c);
-	list_add(&c->steps, st->name);
+	phone_call_note(&c->steps, st->name);
 	phone_call_problem(c, "<%s> is TwiML that this phone does not execute", st->name);
 	return true;
 }
@@ -323,7 +290,7 @@ static bool (*const steps[])(struct call *c, const struct twiml_step *st) = {
 	[TV_REJECT] = step_reject, [TV_REDIRECT] = step_redirect, [TV_UNSUPPORTED] = step_unsupported, [TV_END] = step_end,
 };
 
-static void run(struct call *c)
+void phone_call_run(struct call *c)
 {
 	do
 		twiml_run_next(&c->doc, &c->step);
@@ -352,7 +319,7 @@ static void control_answered(struct call *c, const struct http_answer *a)
 	for (unsigned i = 0; i < c->doc.n_faults && i < TWIML_FAULTS_MAX; i++)
 		phone_call_problem(c, "%d: %s: %s", c->doc.faults[i].code, first ? "webhook" : "action", c->doc.faults[i].text);
 	if (good)
-		run(c);
+		phone_call_run(c);
 	else
 		end_call(c, c->answered_us ? "completed" : "failed");
 }
@@ -373,12 +340,14 @@ void phone_call_answered(struct call *c, enum post_purpose purpose, const struct
 {
 	if (purpose == POST_CONTROL) {
 		control_answered(c, a);
+	} else if (purpose == POST_WHISPER) {
+		phone_dial_answered(c, a);
 	} else if (purpose == POST_REPEAT) {
-		list_add(&c->steps, a->err ? "repeat: no answer" : a->status == 200 ? "repeat: 200" : "repeat: refused");
+		phone_call_note(&c->steps, a->err ? "repeat: no answer" : a->status == 200 ? "repeat: 200" : "repeat: refused");
 	} else {
 		if (purpose == POST_FINAL)
 			c->final_status_answer = a->status;
-		callback_answered(c, purpose == POST_FINAL ? "status" : "stream status", a);
+		callback_answered(c, purpose == POST_FINAL ? "status" : purpose == POST_MACHINE ? "machine detection" : "stream status", a);
 	}
 	maybe_done(c);
 }
@@ -400,10 +369,10 @@ void phone_call_stream_over(struct call *c, struct stream *s)
 		end_call(c, "completed");
 	} else if (c->step.action) {
 		c->n_actions++;
-		list_add(&c->steps, "action");
+		phone_call_note(&c->steps, "action");
 		ask_more(c, c->step.method, c->step.action);
 	} else {
-		run(c);
+		phone_call_run(c);
 	}
 }
 
@@ -415,12 +384,38 @@ static void begin(struct call *c, int64_t now_us)
 	const struct plan_fault *f = plan_fault_find(c->ph->plan, PF_REPEAT_WEBHOOK, 0);
 
 	c->began_us = now_us;
+	if (c->ph->plan->outbound)
+		answered(c);
 	phone_words(c, false);
 	phone_say(c, "webhook", "%s %s", c->ph->plan->method, c->ph->webhook_url);
-	phone_call_params(c, &p, "ringing");
-	ask(c, c->ph->plan->method, c->ph->webhook_url, &p);
+	phone_call_params(c, &p, c->ph->plan->outbound ? "in-progress" : "ringing");
+	phone_call_ask(c, c->ph->plan->method, c->ph->webhook_url, &p);
 	for (int64_t i = 0; f && i < f->count; i++)
 		phone_call_post(c, POST_REPEAT, c->ph->plan->method, c->ph->webhook_url, &p);
+}
+
+/* Twilio has listened long enough to say who answered. */
+static void post_machine(struct call *c)
+{
+	const struct plan_machine *m = &c->ph->plan->machine;
+	struct params p = { .n = 0 };
+	char ms[24];
+
+	c->machine_posted = true;
+	snprintf(ms, sizeof ms, "%lld", (long long)m->at_ms);
+	phone_say(c, "call", "answered by: %s", m->value);
+	phone_param_set(&p, "AccountSid", c->ph->conf.account);
+	phone_param_set(&p, "CallSid", c->sid);
+	phone_param_set(&p, "AnsweredBy", m->value);
+	phone_param_set(&p, "MachineDetectionDuration", ms);
+	phone_call_post(c, POST_MACHINE, "POST", c->ph->machine_url, &p);
+}
+
+static bool machine_due(const struct call *c, int64_t now_us)
+{
+	const struct plan_machine *m = &c->ph->plan->machine;
+
+	return m->value && !c->machine_posted && c->answered_us && c->state != CS_END && now_us - c->answered_us >= m->at_ms * 1000;
 }
 
 static void too_long(struct call *c)
@@ -451,8 +446,12 @@ void phone_call_tick(struct call *c, int64_t now_us)
 		phone_stream_tick(s, now_us);
 	if (hangup_ms != FIELD_NULL_INT && now_us - c->began_us >= hangup_ms * 1000)
 		phone_call_hang_up(c);
+	if (machine_due(c, now_us))
+		post_machine(c);
 	if (c->state == CS_STEP && now_us >= c->deadline_us)
-		run(c);
+		phone_call_run(c);
+	else if (c->state == CS_WHISPER && c->deadline_us && now_us >= c->deadline_us)
+		phone_dial_run(c);
 	else if (c->state == CS_END && c->deadline_us && now_us >= c->deadline_us)
 		post_final(c);
 	maybe_done(c);

@@ -22,6 +22,7 @@ static const struct field plan_fields[] = {
 	FIELD(struct plan, hangup_ms, FK_PLAIN, 0, 0, 86400000, NULL, NULL, "hang up so long after the webhook was sent"),
 	FIELD(struct plan, say_ms, FK_PLAIN, 0, 0, 1000, NULL, NULL, "<Say> takes so many milliseconds a character"),
 	FIELD(struct plan, status_delay_ms, FK_PLAIN, 0, 0, 60000, "0", NULL, "the final status callback comes so long after the end"),
+	FIELD(struct plan, outbound, FK_PLAIN, 0, 0, 0, "false", NULL, "Offhook has called, and this is who has answered"),
 	FIELD(struct plan, expect, FK_OBJECT, 0, 0, 65536, NULL, NULL, "what the summary of the call must say"),
 };
 
@@ -44,6 +45,12 @@ static const struct field fault_fields[] = {
 	FIELD(struct plan_fault, count, FK_PLAIN, 0, 1, 100000, "1", NULL, "how often"),
 	FIELD(struct plan_fault, bytes, FK_PLAIN, 0, 1, 16777216, "70000", NULL, "how big"),
 	FIELD(struct plan_fault, nth, FK_PLAIN, 0, 0, 100, "1", NULL, "of which stream of the call; 0 = of each"),
+};
+
+static const struct field machine_fields[] = {
+	FIELD(struct plan_machine, value, FK_WORD, FF_REQUIRED, 0, 0, NULL,
+	      "human machine_start machine_end_beep machine_end_silence machine_end_other fax unknown", "AnsweredBy"),
+	FIELD(struct plan_machine, at_ms, FK_PLAIN, 0, 0, 600000, "3000", NULL, "so long after the answer"),
 };
 
 #define ROWS(t) (sizeof(t) / sizeof *(t))
@@ -73,8 +80,13 @@ static enum err bad(struct buf *why, const char *where, const char *text)
 	return ERR_VALUE;
 }
 
-/* Every member of `o` is a row of the table, or one of the two lists where they may stand. */
-static enum err members_read(const struct field *f, size_t n, void *obj, struct json_object *o, const char *where, bool lists, struct buf *why)
+static bool is_part(const char *key)
+{
+	return strcmp(key, "script") == 0 || strcmp(key, "faults") == 0 || strcmp(key, "answered_by") == 0;
+}
+
+/* Every member of `o` is a row of the table, or one of the parts where they may stand. */
+static enum err members_read(const struct field *f, size_t n, void *obj, struct json_object *o, const char *where, bool parts, struct buf *why)
 {
 	enum err e = json_object_is_type(o, json_type_object) ? field_defaults(f, n, obj) : bad(why, where, "an object was expected");
 
@@ -83,7 +95,7 @@ static enum err members_read(const struct field *f, size_t n, void *obj, struct 
 	json_object_object_foreach(o, key, value) {
 		const struct field *row = field_find(f, n, span_z(key));
 
-		if (!row && lists && (strcmp(key, "script") == 0 || strcmp(key, "faults") == 0))
+		if (!row && parts && is_part(key))
 			continue;
 		if (!row) {
 			if (why)
@@ -162,6 +174,17 @@ static enum err faults_read(struct plan *p, struct json_object *list, struct buf
 	return e;
 }
 
+static enum err machine_read(struct plan *p, struct json_object *o, struct buf *why)
+{
+	enum err e = o ? members_read(machine_fields, ROWS(machine_fields), &p->machine, o, "answered_by", false, why) : ERR_OK;
+
+	if (!e && o && !p->machine.value)
+		e = bad(why, "answered_by", "it has no value");
+	if (!e && o && !p->outbound)
+		e = bad(why, "answered_by", "only of a call that is outbound");
+	return e;
+}
+
 static bool list_or_none(struct json_object *o)
 {
 	return !o || json_object_is_type(o, json_type_array);
@@ -188,6 +211,8 @@ enum err plan_parse(struct plan **out, struct span json, struct buf *why)
 		e = lines_read(p, lines, why);
 	if (e == ERR_OK)
 		e = faults_read(p, faults, why);
+	if (e == ERR_OK)
+		e = machine_read(p, json_get(o, "answered_by"), why);
 	json_object_put(o);
 	if (e == ERR_OK)
 		*out = p;
@@ -205,6 +230,7 @@ void plan_free(struct plan *p)
 	for (size_t i = 0; i < p->n_faults; i++)
 		field_fini(fault_fields, ROWS(fault_fields), &p->faults[i]);
 	field_fini(plan_fields, ROWS(plan_fields), p);
+	field_fini(machine_fields, ROWS(machine_fields), &p->machine);
 	free(p->lines);
 	free(p->faults);
 	free(p);

@@ -36,9 +36,16 @@ struct plan_fault {
 	enum plan_fault_kind kind;
 };
 
+struct plan_machine {                         /* who answered an outbound call */
+	char *value;                          /* AnsweredBy; NULL: nobody listens for that */
+	int64_t at_ms;                        /* after the answer */
+};
+
 struct plan {
 	char *name, *from, *to, *method, *dial, *parameters, *expect;
 	int64_t quiet_ms, patience_ms, hangup_ms, say_ms, status_delay_ms;
+	bool outbound;                        /* Offhook has called `from`, who has answered */
+	struct plan_machine machine;
 	struct plan_line *lines;
 	struct plan_fault *faults;
 	size_t n_lines, n_faults;

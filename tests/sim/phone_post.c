@@ -210,17 +210,20 @@ void phone_call_params(const struct call *c, struct params *p, const char *statu
 		{ "ToCountry", "CH" }, { "ToState", "" }, { "ToZip", "" }, { "StirVerstat", "TN-Validation-Passed-A" },
 		{ "CallToken", "%7B%22parentCallInfoToken%22%3A%22eyJhbGciOiJFUzI1NiJ9.e30%22%2C%22identityHeaderTokens%22%3A%5B%5D%7D" },
 	};
-	const char *to = c->ph->plan->to;
+	bool outbound = c->ph->plan->outbound;
+	const char *from = outbound ? c->ph->plan->to : c->from, *to = outbound ? c->from : c->ph->plan->to;
 
 	phone_param_set(p, "AccountSid", c->ph->conf.account);
 	phone_param_set(p, "CallSid", c->sid);
 	phone_param_set(p, "CallStatus", status);
-	phone_param_set(p, "From", c->from);
-	phone_param_set(p, "Caller", c->from);
+	phone_param_set(p, "From", from);
+	phone_param_set(p, "Caller", from);
 	phone_param_set(p, "To", to);
 	phone_param_set(p, "Called", to);
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		phone_param_set(p, fixed[i][0], fixed[i][1]);
+	if (outbound)
+		phone_param_set(p, "Direction", "outbound-api");
 	if (c->ph->parameters) {
 		json_object_object_foreach(c->ph->parameters, key, value) {
 			if (json_object_is_type(value, json_type_null))

@@ -158,6 +158,7 @@ static void call_lists(struct jbuild *b, struct json_object *o, struct call *c)
 		json_push(b, problems, json_strz(b, c->problems[i]));
 	json_set(b, o, "steps", list_of(b, &c->steps));
 	json_set(b, o, "said", list_of(b, &c->said));
+	json_set(b, o, "whispered", list_of(b, &c->whispered));
 	json_set(b, o, "turns", turns);
 	json_set(b, o, "streams", streams);
 	json_set(b, o, "problems", problems);

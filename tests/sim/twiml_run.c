@@ -154,6 +154,8 @@ static void check_values(struct twiml_run *t, const struct xml *x)
 
 	check_url(t, n, "action", xml_attr(x, "action"));
 	check_url(t, n, "statusCallback", xml_attr(x, "statusCallback"));
+	if (strcmp(n, "Stream") != 0)
+		check_url(t, n, "url", xml_attr(x, "url"));
 	check_word(t, n, "method", xml_attr(x, "method"), " GET POST ");
 	check_word(t, n, "statusCallbackMethod", xml_attr(x, "statusCallbackMethod"), " GET POST ");
 	check_word(t, n, "reason", xml_attr(x, "reason"), " rejected busy ");
@@ -310,6 +312,15 @@ static void fill_stream(struct twiml_step *s, const struct xml *x)
 	}
 }
 
+/* The first noun stands for all: whom it calls, and what is said to them. */
+static void fill_dial(struct twiml_step *s, const struct xml *x)
+{
+	if (!*s->text)
+		s->text = x->text.p ? x->text.p : "";
+	s->whisper = xml_attr(x, "url");
+	s->whisper_method = or(xml_attr(x, "method"), "POST");
+}
+
 static void fill(struct twiml_step *s, const struct xml *x)
 {
 	s->name = x->name;
@@ -320,8 +331,8 @@ static void fill(struct twiml_step *s, const struct xml *x)
 	s->loop = number_or(xml_attr(x, "loop"), 1);
 	if (s->verb == TV_REJECT)
 		s->text = or(xml_attr(x, "reason"), "rejected");
-	if (s->verb == TV_DIAL && x->kids && !*s->text)
-		s->text = x->kids->text.p ? x->kids->text.p : "";
+	if (s->verb == TV_DIAL && x->kids)
+		fill_dial(s, x->kids);
 	if (s->verb == TV_CONNECT && x->kids && strcmp(x->kids->name, "Stream") == 0)
 		fill_stream(s, x->kids);
 }

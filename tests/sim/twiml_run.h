@@ -25,6 +25,7 @@ struct twiml_step {
 	const char *name;                /* "Connect" */
 	const char *text;                /* Say: what; Play, Redirect: URL; Dial: number; Reject: reason */
 	const char *action, *method;     /* Dial, Connect, Redirect; action NULL: none; method "POST" or "GET" */
+	const char *whisper, *whisper_method;      /* Dial: what the person called hears first; NULL: nothing */
 	unsigned length_s, loop;         /* Pause; Say and Play */
 	struct {
 		const char *url, *name, *status_url, *status_method;

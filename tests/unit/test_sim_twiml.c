@@ -33,6 +33,8 @@ static void documents(void **state)
 		{ R("<Say>a</Say><Pause length=\"2\"/><Play>https://a.example/x.wav</Play><Hangup/>"), "Say Pause Play Hangup |" },
 		{ R("<Dial>+15005550020</Dial>"), "Dial |" },
 		{ R("<Dial timeout=\"25\" answerOnBridge=\"true\" action=\"https://a.example/x\"><Number>+15005550020</Number></Dial>"), "Dial |" },
+		{ R("<Dial><Number url=\"https://a.example/w\" method=\"GET\">+15005550020</Number></Dial>"), "Dial |" },
+		{ R("<Dial><Number url=\"/w\">+15005550020</Number></Dial>"), "Dial | 11100" },
 		{ R("<Reject/>"), "Reject |" },
 		{ R("<Reject reason=\"busy\"/>"), "Reject |" },
 		{ R("<Redirect method=\"GET\">https://a.example/x?y=1&amp;z=2</Redirect>"), "Redirect |" },
@@ -174,6 +176,32 @@ static void a_stream_has_its_attributes_and_parameters(void **state)
 	twiml_run_fini(&t);
 }
 
+static void a_dial_names_whom_it_calls_and_what_they_hear(void **state)
+{
+	static const struct {
+		const char *doc, *number, *whisper, *method;
+	} rows[] = {
+		{ R("<Dial>+1</Dial>"), "+1", NULL, NULL },
+		{ R("<Dial><Number>+2</Number></Dial>"), "+2", NULL, "POST" },
+		{ R("<Dial><Number url=\"https://a.example/w?a=1&amp;b\"> +3 </Number></Dial>"), "+3", "https://a.example/w?a=1&b", "POST" },
+		{ R("<Dial><Sip method=\"GET\" url=\"https://a.example/w\">sip:a@b</Sip><Number>+4</Number></Dial>"), "sip:a@b", "https://a.example/w", "GET" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct twiml_run t;
+		struct twiml_step s;
+
+		assert_true(twiml_run_read(&t, 200, XML, span_z(rows[i].doc), false));
+		twiml_run_next(&t, &s);
+		assert_int_equal(s.verb, TV_DIAL);
+		assert_string_equal(s.text, rows[i].number);
+		assert_span(span_z(s.whisper ? s.whisper : "none"), rows[i].whisper ? rows[i].whisper : "none");
+		assert_span(span_z(s.whisper_method ? s.whisper_method : "none"), rows[i].method ? rows[i].method : "none");
+		twiml_run_fini(&t);
+	}
+}
+
 static void a_parameter_has_less_than_500_characters(void **state)
 {
 	static const size_t lengths[] = { 498, 499 };
@@ -251,6 +279,7 @@ int main(void)
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(reject_is_for_calls_that_are_not_answered),
 		cmocka_unit_test(a_stream_has_its_attributes_and_parameters),
+		cmocka_unit_test(a_dial_names_whom_it_calls_and_what_they_hear),
 		cmocka_unit_test(a_parameter_has_less_than_500_characters),
 		cmocka_unit_test(what_the_product_writes_is_read_without_complaint),
 		cmocka_unit_test(memory_may_run_out_anywhere),
