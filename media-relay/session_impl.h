@@ -47,7 +47,7 @@ struct session_tools {
 	struct ending ending;
 	struct buf handover;               /* JSON, of a transfer or of keys to press */
 	char machine[40];                  /* who answered, when that was known before the stream was there */
-	bool mailbox;                      /* no person: its greeting does not call the end off */
+	int64_t mailbox_ms;                /* no person has answered, known since then: its greeting does not call the end off; 0: a person */
 	bool come_back;                    /* a transfer that fails returns to us */
 	bool away_saved;                   /* what `continue` is to do is on disk */
 	int64_t away_ms;                   /* since when the stream is closed on purpose */

@@ -10,6 +10,7 @@
 #define FILLER_MS       8000            /* a filler that is not made by then is forgotten */
 #define OWN_MS          500             /* after speech the server may answer by itself */
 #define SPEECH_LONG_MS  15000           /* speech that has no end is noise */
+#define MAILBOX_MS      120000          /* a mailbox that does not let us leave a message by then is hung up on */
 
 /* --- what tools ask for --- */
 
@@ -292,9 +293,20 @@ void tooling_response_over(struct session *s, const struct realtime_msg *m, bool
 
 /* --- the caller --- */
 
+/* Its greeting goes on, or it beeps: what that cuts is said again behind it. */
+static void mailbox_spoke(struct session *s)
+{
+	if (!turn_may_cut(&s->turn) || !(s->turn.active[0] || playback_unheard(&s->play, session_now(s))))
+		return;
+	s->tool.after_speech = true;
+	s->tool.after_speech_ms = session_now(s);
+}
+
 void tooling_caller_spoke(struct session *s)
 {
-	if (!s->tool.mailbox && ending_call_off(&s->tool.ending)) {
+	if (s->tool.mailbox_ms) {
+		mailbox_spoke(s);
+	} else if (ending_call_off(&s->tool.ending)) {
 		session_note(s, "ending.called_off", SPAN_NONE, SPAN_NONE, SPAN_NONE, NULL);
 		log_info("call.ending_off", NULL);
 	}
@@ -376,7 +388,7 @@ static void answered_by(struct session *s, struct span who)
 		   s->setup->voicemail);
 	tooling_tell(s, buf_span(&text));
 	buf_fini(&text);
-	s->tool.mailbox = true;
+	s->tool.mailbox_ms = session_now(s);
 	ending_ask(&s->tool.ending, ENDING_HANGUP, END_AGENT_ENDED, session_now(s));
 }
 
@@ -453,6 +465,10 @@ void tooling_tick(struct session *s)
 	struct ending_now n = { .busy = model_is_busy(s) || tooling_busy(s) || barge_in_doubt(&s->barge, now), .unheard = unheard,
 				.end_ms = playback_end_ms(&s->play), .now_ms = now };
 
+	if (t->mailbox_ms && now - t->mailbox_ms >= MAILBOX_MS) {
+		session_end(s, END_AGENT_ENDED, "hangup", NULL);
+		return;
+	}
 	if (t->filler_ms && now - t->filler_ms >= FILLER_MS)
 		filler_gone(t);
 	if (keypad_window_tick(&t->keys, now))

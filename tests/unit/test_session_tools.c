@@ -759,6 +759,61 @@ static void p35_who_answered_may_be_known_before_the_stream_is_there(void **st)
 	}
 }
 
+static void p35_a_message_that_the_greeting_cuts_is_left_behind_it(void **st)
+{
+	struct setup *s = tool_setup();
+	struct world *w;
+
+	(void)st;
+	s->voicemail = strdup("Please call back");
+	w = w_talking(s);
+	w_event(w, EV_MACHINE, "machine_start");
+	w_run(w, 40);
+	w_response(w, "r1");
+	w_delta(w, "r1", "iA", 1000);
+	w_run(w, 400);
+	forget(w);
+	w_model(w, "{\"type\":\"input_audio_buffer.speech_started\",\"event_id\":\"e\",\"audio_start_ms\":1000,\"item_id\":\"u1\"}");
+	w_done(w, "r1", "cancelled");
+	w_run(w, 3000);
+	assert_null(strstr(buf_z(&w->log), "outcome"));          /* not in the middle of the greeting, with nothing said */
+	w_model(w, "{\"type\":\"input_audio_buffer.speech_stopped\",\"event_id\":\"e\",\"audio_end_ms\":4000,\"item_id\":\"u1\"}");
+	w_run(w, 300);
+	w_answer(w, "r2", "iB", 500, "Please call back");
+	w_run(w, 400);
+	assert_null(strstr(buf_z(&w->log), "outcome"));
+	w_run(w, 500);
+	assert_non_null(strstr(buf_z(&w->log), "outcome ended agent_ended hangup;"));
+	assert_null(strstr(buf_z(&w->log), "create;"));          /* the server's own answer was it */
+	w_end(w);
+}
+
+static void p35_a_mailbox_that_never_listens_is_hung_up_on(void **st)
+{
+	struct setup *s = tool_setup();
+	struct world *w;
+
+	(void)st;
+	s->voicemail = strdup("Please call back");
+	w = w_talking(s);
+	w_event(w, EV_MACHINE, "machine_start");
+	for (int i = 0; i < 59; i++) {
+		w_run(w, 40);
+		w_response(w, "r1");
+		w_delta(w, "r1", "iA", 1000);
+		w_run(w, 400);
+		w_model(w, "{\"type\":\"input_audio_buffer.speech_started\",\"event_id\":\"e\",\"audio_start_ms\":1000,\"item_id\":\"u1\"}");
+		w_done(w, "r1", "cancelled");
+		w_run(w, 1500);
+		w_model(w, "{\"type\":\"input_audio_buffer.speech_stopped\",\"event_id\":\"e\",\"audio_end_ms\":4000,\"item_id\":\"u1\"}");
+		w_run(w, 60);
+		assert_null(strstr(buf_z(&w->log), "outcome"));
+	}
+	w_run(w, 3000);
+	assert_non_null(strstr(buf_z(&w->log), "outcome ended agent_ended hangup;"));
+	w_end(w);
+}
+
 static void a_result_that_comes_behind_a_new_connection_reaches_it_as_history(void **st)
 {
 	struct world *w = w_talking(tool_setup());
@@ -845,6 +900,8 @@ int main(void)
 		cmocka_unit_test(out_of_memory_anywhere_is_survived),
 		cmocka_unit_test(p35_who_answered_may_be_known_before_the_stream_is_there),
 		cmocka_unit_test(p35_a_mailbox_gets_its_message_or_nothing_and_a_fax_nothing),
+		cmocka_unit_test(p35_a_message_that_the_greeting_cuts_is_left_behind_it),
+		cmocka_unit_test(p35_a_mailbox_that_never_listens_is_hung_up_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
