@@ -152,6 +152,22 @@ static bool is_result(const struct item *it)
 	return it && it->raw && span_is(json_get_span(it->raw, "type"), "function_call_output");
 }
 
+/* A system text in brackets, when it is the last that was given: something has happened, or a message is to be said word for word. */
+static struct span order(const struct item *it)
+{
+	bool system = it && it->raw && span_is(json_get_span(it->raw, "role"), "system");
+	struct span text = span_z(system && it->text ? it->text : "");
+
+	return span_starts(text, SPAN("[")) ? text : SPAN_NONE;
+}
+
+static bool has_next(const struct model_sess *s)
+{
+	const struct turn *t = script_turn(s->script, s->turn);
+
+	return t && s->turns > 0 && s->step + 1 < t->n_replies;
+}
+
 static bool is_text_of_caller(const struct item *it)
 {
 	return it && it->raw && it->kind == ITEM_MESSAGE && span_is(json_get_span(it->raw, "role"), "user");
@@ -210,7 +226,7 @@ static bool unasked(struct model_sess *s, struct answer *a, struct buf *why)
 static bool from_conversation(struct model_sess *s, struct answer *a, struct buf *why)
 {
 	const struct item *last = last_given(s);
-
+	struct span told = order(last), words = quoted(told);
 	bool news = s->mcp_news;
 
 	s->mcp_news = false;
@@ -218,10 +234,12 @@ static bool from_conversation(struct model_sess *s, struct answer *a, struct buf
 		s->turn_open = false;
 		return turn_reply(s, a, why);
 	}
-	if (news || is_result(last)) {
+	if (news || is_result(last) || (told.n && !words.n && has_next(s))) {
 		s->step++;
 		return turn_reply(s, a, why);
 	}
+	if (words.n)
+		return add_words(s, a, words, NULL, "final_answer", why);
 	return is_text_of_caller(last) ? text_reply(s, a, last, why) : unasked(s, a, why);
 }
 

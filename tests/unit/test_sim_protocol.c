@@ -698,6 +698,31 @@ static void keys_are_read_back(void **state)
 
 /* --- scripted ends and faults --- */
 
+static void what_a_system_text_orders_is_said(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "[A mailbox has answered. Say this word for word: \\'Call back, please.\\']", "Call back, please." },
+		{ "The caller said \\'Hello\\'.", "Hello, how can I help you?" }, { "[The transfer failed.]", "Hello, how can I help you?" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char event[400];
+		struct json_object *o;
+
+		configured("{}");
+		snprintf(event, sizeof event, "{'type':'conversation.item.create','item':{'type':'message','role':'system','content':[{'type':'input_text','text':'%s'}]}}",
+			 rows[i][0]);
+		say(event);
+		say("{'type':'response.create'}");
+		pass(4000);
+		o = wait_for("response.output_audio_transcript.done");
+		assert_span(json_get_span(o, "transcript"), rows[i][1]);
+		json_object_put(o);
+		end();
+	}
+}
+
 static void responses_end_as_scripted(void **state)
 {
 	static const struct {
@@ -930,6 +955,7 @@ int main(void)
 		cmocka_unit_test(a_retrieved_answer_carries_its_audio),
 		cmocka_unit_test(function_calls_wait_for_their_results),
 		cmocka_unit_test(keys_are_read_back),
+		cmocka_unit_test(what_a_system_text_orders_is_said),
 		cmocka_unit_test(responses_end_as_scripted),
 		cmocka_unit_test(faults_happen_where_they_are_told),
 		cmocka_unit_test(formats_can_be_answered_wrongly),
