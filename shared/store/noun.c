@@ -25,11 +25,11 @@ RESOLVER(number)
 RESOLVER(tool)
 
 const struct noun nouns[] = {
-	{ &account_type,  "accounts",  "id",           X_ACCOUNT_NAME,  true,  account_resolve,  account_check,  account_in_use },
-	{ &agent_type,    "agents",    "id",           X_AGENT_LIST,    true,  agent_resolve,    agent_check,    agent_in_use },
-	{ &template_type, "templates", "id",           X_TEMPLATE_NAME, true,  template_resolve, template_check, template_in_use },
-	{ &number_type,   "numbers",   "phone_number", X_NONE,          false, number_resolve,   number_check,   NULL },
-	{ &tool_type,     "tools",     "name",         X_NONE,          false, tool_resolve,     tool_check,     tool_in_use },
+	{ &account_type,  "accounts",  "id",           X_ACCOUNT_NAME,  true,  account_resolve,  account_check,  account_in_use,  account_heirs },
+	{ &agent_type,    "agents",    "id",           X_AGENT_LIST,    true,  agent_resolve,    agent_check,    agent_in_use,    NULL },
+	{ &template_type, "templates", "id",           X_TEMPLATE_NAME, true,  template_resolve, template_check, template_in_use, NULL },
+	{ &number_type,   "numbers",   "phone_number", X_NONE,          false, number_resolve,   number_check,   NULL,            NULL },
+	{ &tool_type,     "tools",     "name",         X_NONE,          false, tool_resolve,     tool_check,     tool_in_use,     NULL },
 };
 const size_t nouns_n = sizeof nouns / sizeof *nouns;
 
@@ -349,6 +349,8 @@ enum err noun_delete(struct txn *t, const struct noun *n, struct span x, bool fo
 
 	if (!e) {
 		e = may_go(t, n, rec, force, why);
+		if (!e && force && n->heirs)
+			e = n->heirs(t, rec, why);
 		if (!e && storage_key(n, span_z(key_text_of(n, rec)), &k))
 			e = txn_del(t, n->type->table, key_span(&k));
 		record_fini(n->type, rec);

@@ -17,6 +17,7 @@ struct noun {
 	enum err (*resolve)(struct txn *t, struct span x, struct buf *key, struct buf *why);     /* key as printed; ERR_NOTFOUND, ERR_AMBIGUOUS (why lists the candidates) */
 	enum err (*check)(struct txn *t, void *rec, bool create, struct buf *why);               /* names free, references exist (replaced by ids), cross-field rules */
 	enum err (*in_use)(struct txn *t, const void *rec, struct buf *why);                     /* ERR_INUSE; ERR_DENIED: not even with force */
+	enum err (*heirs)(struct txn *t, const void *rec, struct buf *why);                      /* before it goes by force: who has what was its own; NULL: nobody */
 };
 
 extern const struct noun nouns[];

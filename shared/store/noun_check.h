@@ -15,4 +15,6 @@ enum err agent_in_use(struct txn *t, const void *rec, struct buf *why);
 enum err template_in_use(struct txn *t, const void *rec, struct buf *why);
 enum err tool_in_use(struct txn *t, const void *rec, struct buf *why);
 
+enum err account_heirs(struct txn *t, const void *rec, struct buf *why);      /* heirs.c */
+
 #endif

@@ -175,6 +175,9 @@ static void an_ambiguous_name_lists_the_candidates(void **state)
 		{ "agent show third/front --json", NULL, 0, "\"account\": \"third\"", NULL },
 		{ "agent create name=front", NULL, 0, "", NULL },
 		{ "agent show front --json", NULL, 0, "\"account\": \"default\"", NULL },           /* of the default account first */
+		{ "account delete third", NULL, 4, NULL, "account third: used by agent front" },
+		{ "account delete third --force", NULL, 0, NULL, NULL },
+		{ "agent show third-front --json", NULL, 0, "\"account\": \"default\"", NULL },
 	};
 
 	(void)state;

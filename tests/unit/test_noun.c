@@ -151,6 +151,37 @@ static void an_account_with_agents_or_numbers_stays(void **state)
 	buf_fini(&why);
 }
 
+static void prints(struct home *h, const char *noun, const char *x, const char *member, const char *value)
+{
+	struct json_object *o = home_show(h, noun, x);
+
+	assert_span(json_get_span(o, member), value);
+	json_object_put(o);
+}
+
+static void what_an_account_had_goes_to_the_default_one_by_force(void **state)
+{
+	struct home *h = *state;
+	struct buf why = BUF_INIT;
+
+	three_accounts(h);
+	assert_int_equal(home_make(h, "agent", NULL, "name", "acme-adam", NULL), ERR_OK);
+	assert_int_equal(home_make(h, "number", NULL, "phone_number", "+15550100", "account", "acme", "agent", "acme/eva", NULL), ERR_OK);
+	assert_int_equal(home_do(h, OP_DELETE, "account", "acme", NULL, &why), ERR_INUSE);
+	assert_int_equal(home_do(h, OP_FORCE, "account", "acme", NULL, &why), ERR_OK);
+	prints(h, "agent", "2", "account", "default");
+	prints(h, "agent", "2", "name", "eva");
+	prints(h, "agent", "3", "name", "agent-3");              /* adam, and acme-adam, were there */
+	prints(h, "agent", "beta/eva", "account", "beta");
+	prints(h, "number", "+15550100", "account", "default");
+	prints(h, "number", "+15550100", "agent", "eva");
+	assert_int_equal(home_do(h, OP_FORCE, "account", "beta", NULL, &why), ERR_OK);
+	prints(h, "agent", "beta-eva", "id", "4");
+	prints(h, "agent", "lone", "account", "default");
+	assert_int_equal(home_do(h, OP_FORCE, "account", "default", NULL, &why), ERR_DENIED);
+	buf_fini(&why);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +192,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(a_name_is_free_again_when_its_owner_changes_it, home_setup_started, home_teardown),
 		cmocka_unit_test_setup_teardown(a_printed_record_has_all_its_fields, home_setup_started, home_teardown),
 		cmocka_unit_test_setup_teardown(an_account_with_agents_or_numbers_stays, home_setup_started, home_teardown),
+		cmocka_unit_test_setup_teardown(what_an_account_had_goes_to_the_default_one_by_force, home_setup_started, home_teardown),
 	};
 
 	HOME_HELPER(argc, argv);
