@@ -37,8 +37,14 @@ static int teardown(void **state)
 struct row {
 	const char *words, *input;
 	int code;
-	const char *out, *err;           /* NULL: nothing at all; "": anything */
+	const char *out, *err;           /* NULL: nothing at all, in err no complaint; "": anything */
 };
+
+/* A log line may stand there: on a busy machine the store calls for its helper. */
+static bool errs(struct ran *r, const struct row *x)
+{
+	return x->err ? !strstr(buf_z(&r->err), x->err) : strstr(buf_z(&r->err), "offhook: ") != NULL;
+}
 
 static void run_rows(const struct row *rows, size_t n)
 {
@@ -47,7 +53,7 @@ static void run_rows(const struct row *rows, size_t n)
 		const struct row *x = &rows[i];
 
 		offhook(&w, &r, x->input, x->words);
-		if (r.code != x->code || (x->out ? !strstr(buf_z(&r.out), x->out) : r.out.n > 0) || (x->err ? !strstr(buf_z(&r.err), x->err) : r.err.n > 0))
+		if (r.code != x->code || (x->out ? !strstr(buf_z(&r.out), x->out) : r.out.n > 0) || errs(&r, x))
 			fail_msg("row %zu, offhook %s: exit %d\n--- out\n%s--- err\n%s", i, x->words, r.code, buf_z(&r.out), buf_z(&r.err));
 		ran_fini(&r);
 	}
