@@ -67,7 +67,7 @@ static const struct { const char *reason, *text; } ends[] = {
 	{ "no_agent",        "refused: no active agent for this number" },
 	{ "number_inactive", "refused: the number is not active" },
 	{ "database",        "the database failed" },
-	{ "busy",            "refused: as many calls as allowed were running" },
+	{ "busy",            "refused: there was no room for one more call" },
 	{ "model_failed",    "no model could be reached; the caller got the fallback number or an apology" },
 	{ "stream_failed",   "the media stream failed and did not come back" },
 	{ "relay_lost",      "the relay died, and the call was not continued by another" },

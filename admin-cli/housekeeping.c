@@ -95,28 +95,34 @@ static const struct chore {
 };
 #define CHORES (sizeof chores / sizeof *chores)
 
-/* Somebody died and the database was recovered: open it again. Anything else is tried again when it is due. */
-static void trouble(struct keeper *k, const char *chore, enum err e)
+/* Somebody died and the database was recovered: open it again. Anything else is tried again when it is due, and said when it is new. */
+static void trouble(struct keeper *k, const char *chore, enum err e, enum err before)
 {
 	if (e == ERR_RECOVER) {
 		log_info("housekeeping.reopen", "chore=%s", chore);
 		cli_close(k->cli);
-	} else {
+	} else if (e != before) {
 		log_warn("housekeeping.failed", "chore=%s error=%s", chore, err_name(e));
 	}
 }
 
-static void round_of(struct keeper *k, int64_t due[CHORES], int64_t now_ms)
+struct due {
+	int64_t ms;
+	enum err last;                   /* how it went */
+};
+
+static void round_of(struct keeper *k, struct due due[CHORES], int64_t now_ms)
 {
 	for (size_t i = 0; i < CHORES && k->cli->store; i++) {
 		enum err e;
 
-		if (now_ms < due[i])
+		if (now_ms < due[i].ms)
 			continue;
-		due[i] = now_ms + chores[i].every_ms;
+		due[i].ms = now_ms + chores[i].every_ms;
 		e = chores[i].run(k);
 		if (e)
-			trouble(k, chores[i].name, e);
+			trouble(k, chores[i].name, e, due[i].last);
+		due[i].last = e;
 	}
 }
 
@@ -148,7 +154,7 @@ static bool signal_came(struct cli *c, const sigset_t *set, int64_t wait_ms)
 enum err housekeeping_run(struct cli *c, const struct args *a)
 {
 	struct keeper k = { .cli = c };
-	int64_t due[CHORES] = { 0 };
+	struct due due[CHORES] = { { 0, ERR_OK } };
 	sigset_t set;
 	enum err e;
 

@@ -81,7 +81,7 @@ void answer_transfer(const struct hook *h, const struct request *r, struct answe
 void answer_connect(const struct hook *h, const struct request *r, struct answer *a, const struct connect *c);
 
 /* relay.c */
-enum admission { ADMITTED, REFUSED_BUSY, REFUSED_DRAINING, REFUSED_MODEL, REFUSED_DATABASE, REFUSED_DOWN, ADMISSION_COUNT };
+enum admission { ADMITTED, REFUSED_BUSY, REFUSED_DRAINING, REFUSED_MODEL, REFUSED_DATABASE, REFUSED_DOWN, REFUSED_SPACE, ADMISSION_COUNT };
 const char *admission_reason(enum admission a);                                           /* end_reason of the call record */
 const char *admission_text(enum admission a);
 /* Tells the relay that a call is coming. A draining relay's successor is awaited for DRAIN_PATIENCE_MS; with `patience_ms` any relay is. */

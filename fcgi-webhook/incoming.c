@@ -229,7 +229,7 @@ static enum admission admit(struct hook *h, const struct arrival *v)
 
 	if (!v->again && store_space(h->store, &level) == ERR_OK && level >= SPACE_VERY_LOW) {
 		log_error("call.refused_disk", "space=%s", space_name(level));
-		return REFUSED_BUSY;
+		return REFUSED_SPACE;
 	}
 	return relay_announce(h, v->call.session_id, v->again, 0);
 }

@@ -16,6 +16,7 @@ static const struct {
 	[REFUSED_MODEL]    = { "no_model", "model_failed", "no model can be called for this agent" },
 	[REFUSED_DATABASE] = { "database", "database",     "the relay could not read the call from the database" },
 	[REFUSED_DOWN]     = { NULL,       "relay_lost",   "the relay did not answer in time" },
+	[REFUSED_SPACE]    = { NULL,       "busy",         "the disk is nearly full" },
 };
 _Static_assert(sizeof admissions / sizeof *admissions == ADMISSION_COUNT, "a row per admission");
 

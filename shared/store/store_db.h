@@ -19,6 +19,7 @@ struct store {
 	int region_fd;                       /* of HOME/__db.001: st_nlink 0 means that somebody has recovered */
 	atomic_bool open;                    /* the environment is */
 	atomic_bool dead;                    /* the handle is worthless: recovered by somebody, or panicked */
+	_Atomic int64_t full_said_ms;        /* when a full disk was complained about; 0: not yet */
 	atomic_uint inside;                  /* threads left behind that have not come out again */
 	pthread_mutex_t lock;                /* of the two members below */
 	pthread_cond_t changed;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "store/store_db.h"
@@ -19,6 +20,7 @@
 #define FILE_MODE  0660
 #define LOCK_MS    500
 #define OPEN_TRIES 20
+#define FULL_AGAIN_MS 10000
 
 /*
  * All stores of this process. An environment is opened once at a time: the library would refuse a second handle, but its refusal closes a
@@ -47,13 +49,25 @@ enum err db_err(struct store *s, int e, const char *what)
 	return ERR_IO;
 }
 
+/* A full disk is tried several times a second, and each line about it takes room too. */
+static bool full_said(struct store *s)
+{
+	int64_t now = clock_ms(), last = atomic_load(&s->full_said_ms);
+
+	if (last && now - last < FULL_AGAIN_MS)
+		return true;
+	atomic_store(&s->full_said_ms, now);
+	return false;
+}
+
 /* A panic says the same again in every call: only the first is worth a line. */
 static void on_error(const DB_ENV *env, const char *prefix, const char *text)
 {
-	const struct store *s = env->app_private;
+	struct store *s = env->app_private;
+	bool again = atomic_load(&s->dead) || (strstr(text, "No space left on device") && full_said(s));
 
 	(void)prefix;
-	log_write(atomic_load(&s->dead) ? LOG_DEBUG : LOG_WARN, "store.library", "text=%s", log_q(span_z(text)));
+	log_write(again ? LOG_DEBUG : LOG_WARN, "store.library", "text=%s", log_q(span_z(text)));
 }
 
 static void on_message(const DB_ENV *env, const char *text)
@@ -70,7 +84,7 @@ static void on_event(DB_ENV *env, u_int32_t event, void *info)
 	if (event == DB_EVENT_PANIC)
 		atomic_store(&s->dead, atomic_load(&s->open));
 	else if (event == DB_EVENT_WRITE_FAILED)
-		log_error("store.write_failed", NULL);
+		log_write(full_said(s) ? LOG_DEBUG : LOG_ERROR, "store.write_failed", NULL);
 }
 
 /* --- the environment --- */

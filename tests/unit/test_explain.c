@@ -52,7 +52,7 @@ static const struct {
 	  ENDED("caller_hangup") ",\"turns\":[],\"events\":[{\"event_type\":\"new.thing\",\"error\":\"boom\",\"payload\":{\"a\":1}," AT("05.000") "}]}",
 	  "new.thing: boom {\"a\":1}", NULL },
 	{ "a refused call says why", CALL("\"end_reason\":\"busy\",\"error\":\"full\"") ",\"turns\":[],\"events\":[]}", NULL,
-	  "refused: as many calls as allowed were running (busy), after 20 s. Cause: full" },
+	  "refused: there was no room for one more call (busy), after 20 s. Cause: full" },
 	{ "a call that goes on has not ended", CALL("\"end_reason\":null") ",\"turns\":[],\"events\":[]}", NULL, "it has not ended" },
 };
 
