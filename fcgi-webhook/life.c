@@ -58,7 +58,7 @@ void life_end(struct call *c, const char *status, const char *end_reason, const 
 	if (error && !c->error)
 		life_text(&c->error, span_z(error));
 	c->ended_at = now_ms;
-	c->duration_seconds = c->started_at != FIELD_NULL_INT && now_ms > c->started_at ? (now_ms - c->started_at) / 1000 : 0;
+	c->duration_seconds = c->started_at != FIELD_NULL_INT && now_ms > c->started_at ? (now_ms - c->started_at + 500) / 1000 : 0;
 }
 
 /* --- refusals --- */

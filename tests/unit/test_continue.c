@@ -33,7 +33,7 @@ static void put_call(struct world *w, const struct given *g)
 	life_text(&c.handover, span_z(g->handover));
 	c.streams = g->streams;
 	c.resumes = g->resumes;
-	c.started_at = clock_wall_ms() - 5000;
+	c.started_at = clock_wall_ms() - 4600;
 	c.connected_at = g->streams ? c.started_at + 1000 : FIELD_NULL_INT;
 	world_put(w, &c);
 	record_fini(&call_type, &c);
