@@ -412,11 +412,18 @@ static void the_second_sigterm_sends_the_call_elsewhere(void **st)
 
 /* --- Twilio's messages --- */
 
+static void count_malformed(const char *line, void *arg)
+{
+	*(unsigned *)arg += strstr(line, "stream.malformed") != NULL;
+}
+
 static void a_hundred_malformed_messages_close_that_stream(void **st)
 {
 	struct world *w = w_talking(w_setup());
+	unsigned lines = 0;
 
 	(void)st;
+	log_to(count_malformed, &lines);
 	for (int i = 0; i < 99; i++)
 		w_caller(w, i % 2 ? "{\"event\":\"media\"}" : "garbage");
 	w_caller(w, "{\"event\":\"something.new\"}");                       /* unknown is not malformed */
@@ -424,6 +431,7 @@ static void a_hundred_malformed_messages_close_that_stream(void **st)
 	w_caller(w, "{\"event\":\"media\",\"streamSid\":\"MZother\",\"media\":{\"payload\":\"////\"}}");
 	expect(w, "close caller 1008;save - resume;");
 	assert_int_equal(w->metric[M_CALLER_MALFORMED], 100);
+	assert_int_equal(lines, 1);                                         /* all of a kind */
 	w_end(w);
 }
 
