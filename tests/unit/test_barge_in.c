@@ -97,6 +97,25 @@ static void a_false_alarm_loses_no_sample_and_doubles_none(void **st)
 		}
 }
 
+/* The marks that a hold throws back early tell nothing of the link: the next cut is as exact as ever. */
+static void after_a_false_alarm_a_cut_is_exact(void **st)
+{
+	struct world *w = w_talking(careful(true, 0));
+
+	(void)st;
+	w->delay = 100;
+	w_answer(w, "r1", "i1", 9000, "long");
+	w_run(w, 20);
+	w_speech(w, "u");
+	w_speech_over(w, "u");
+	w_run(w, 2500);
+	forget(w);
+	w_speech(w, "u2");
+	w_heard(w, "u2", "stop");
+	assert_true(logged(w, "truncate i1 520;"));       /* 20 before the alarm, 500 since */
+	w_end(w);
+}
+
 static void words_confirm_and_then_the_answer_is_cut_and_the_next_asked_for(void **st)
 {
 	struct world *w = w_talking(careful(true, 0));
@@ -311,6 +330,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_false_alarm_loses_no_sample_and_doubles_none),
+		cmocka_unit_test(after_a_false_alarm_a_cut_is_exact),
 		cmocka_unit_test(words_confirm_and_then_the_answer_is_cut_and_the_next_asked_for),
 		cmocka_unit_test(words_that_come_after_the_speech_confirm_too),
 		cmocka_unit_test(words_that_come_when_the_answer_goes_on_already_cut_it_then),

@@ -365,6 +365,20 @@ static void content_parts_of_an_item_are_counted_apart(void **st)
 	was_heard("A 500;");
 }
 
+static void what_was_heard_before_a_false_alarm_needs_no_mark_any_more(void **st)
+{
+	(void)st;
+	p->reversible = true;
+	add("r", "A", 100);
+	playback_pump(p, 0);
+	assert_int_equal(playback_hold(p, 150), 0);              /* all that came was heard; its mark is on the way back */
+	playback_go_on(p, 2150);
+	playback_mark(p, SPAN("m0"), 2200);
+	playback_item_done(p, SPAN("A"), 0);
+	was_heard("A 100;");
+	assert_false(playback_unheard(p, 2200));
+}
+
 static void an_item_without_audio_leaves_no_trace(void **st)
 {
 	(void)st;
@@ -398,6 +412,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_phone_that_echoes_nothing_does_not_stop_the_agent, begin, end),
 		cmocka_unit_test_setup_teardown(the_queue_is_bounded, begin, end),
 		cmocka_unit_test_setup_teardown(content_parts_of_an_item_are_counted_apart, begin, end),
+		cmocka_unit_test_setup_teardown(what_was_heard_before_a_false_alarm_needs_no_mark_any_more, begin, end),
 		cmocka_unit_test_setup_teardown(an_item_without_audio_leaves_no_trace, begin, end),
 	};
 

@@ -251,6 +251,26 @@ static void a_sentence_that_is_broken_into_is_no_answer_to_be_cut(void **st)
 	w_end(w);
 }
 
+static void a_sentence_is_no_answer_that_came_fast(void **st)
+{
+	struct world *w = w_talking(silent_setup());
+
+	(void)st;
+	w_speech(w, "u1");
+	w_run(w, 1000);
+	w_speech_over(w, "u1");
+	w_event(w, EV_MODEL_CLOSED, "1006");
+	w_run(w, 300);
+	w_created(w);
+	w_run(w, 3500);                                          /* it is heard */
+	w_updated(w, "audio/pcmu", "audio/pcmu", "marin");
+	w_answer(w, "r1", "a1", 500, "Here I am.");
+	w_run(w, 1500);
+	stop(w);
+	assert_in_range(w->outcome.latency_p50_ms, 4200, 5200);
+	w_end(w);
+}
+
 static void the_caller_hears_the_fallback_within_ten_seconds(void **st)
 {
 	struct world *w = w_begin(w_setup());
@@ -568,6 +588,7 @@ int main(void)
 		cmocka_unit_test(keys_pressed_meanwhile_are_given_once),
 		cmocka_unit_test(who_waits_two_seconds_for_a_model_hears_a_sentence_and_then_the_greeting),
 		cmocka_unit_test(a_sentence_that_is_broken_into_is_no_answer_to_be_cut),
+		cmocka_unit_test(a_sentence_is_no_answer_that_came_fast),
 		cmocka_unit_test(the_caller_hears_the_fallback_within_ten_seconds),
 		cmocka_unit_test(a_relay_that_takes_over_knows_what_was_said),
 		cmocka_unit_test(what_was_heard_of_an_answer_is_stored_every_second),

@@ -227,6 +227,46 @@ static void a_call_that_comes_back_is_as_old_as_its_record(void **st)
 	w_end(w);
 }
 
+static void a_stream_that_comes_back_does_not_make_the_call_younger(void **st)
+{
+	struct setup *set = w_setup();
+	struct world *w;
+
+	(void)st;
+	set->max_call_ms = 30000;
+	w = w_talking(set);
+	w_run(w, 20000);
+	w_event(w, EV_CALLER_CLOSED, "");
+	w_run(w, 2000);
+	w_start(w);
+	w_run(w, 6000);
+	forget(w);
+	w_run(w, 2000);
+	log_has(w, "say time_goodbye;");
+	w_end(w);
+}
+
+static void keys_are_no_silence(void **st)
+{
+	struct setup *set = w_setup();
+	struct world *w;
+
+	(void)st;
+	set->idle_ms = 30000;
+	w = w_talking(set);
+	for (int i = 0; i < 8; i++) {                            /* more often than what the agent says counts alone */
+		w_run(w, 20000);
+		press(w, '#');
+		w_answer(w, "r2", "i2", 200, "Yes?");
+	}
+	w_run(w, 20000);
+	assert_null(strstr(buf_z(&w->log), "say idle_question;"));
+	assert_int_equal(w->outcomes, 0);
+	w_run(w, 12000);
+	log_has(w, "say idle_question;");
+	w_end(w);
+}
+
 static void the_goodbye_is_left_out_when_no_model_is_there(void **st)
 {
 	struct setup *set = w_setup();
@@ -302,6 +342,8 @@ int main(void)
 		cmocka_unit_test(p24_a_call_has_a_longest_length_and_ends_with_a_goodbye),
 		cmocka_unit_test(a_goodbye_waits_for_the_answer_under_way),
 		cmocka_unit_test(a_call_that_comes_back_is_as_old_as_its_record),
+		cmocka_unit_test(a_stream_that_comes_back_does_not_make_the_call_younger),
+		cmocka_unit_test(keys_are_no_silence),
 		cmocka_unit_test(the_goodbye_is_left_out_when_no_model_is_there),
 		cmocka_unit_test(a_call_costs_no_more_than_it_may),
 		cmocka_unit_test(what_other_calls_spend_ends_this_one),
