@@ -8,6 +8,7 @@
 #include "store/agent.h"
 #include "store/defaults.h"
 #include "store/key.h"
+#include "store/mcp_check.h"
 #include "store/noun_check.h"
 #include "store/number.h"
 #include "store/refs.h"
@@ -197,13 +198,7 @@ static enum err agent_targets(struct txn *t, struct json_object *list, struct bu
 static enum err agent_servers(struct txn *t, struct json_object *list, struct buf *why)
 {
 	(void)t;
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
-		struct json_object *o = json_object_array_get_idx(list, i);
-
-		if (json_get_span(o, "server_label").n == 0 || (!json_get(o, "server_url") && !json_get(o, "connector_id")))
-			return refuse(why, "mcp_servers", "each needs server_label and server_url (or connector_id)");
-	}
-	return ERR_OK;
+	return mcp_servers_check(list, why);
 }
 
 /* A list that stays as it was may name a tool that was deleted by force. */

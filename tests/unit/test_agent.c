@@ -47,7 +47,20 @@ static void bad_values_are_refused_with_the_reason(void **state)
 		{ "tools", "end_call,fly", ERR_VALUE, "tools: there is no tool fly" },
 		{ "tools", "[1]", ERR_VALUE, "tools: must be a list of names" },
 		{ "transfer_targets", "[{\"name\":\"x\"}]", ERR_VALUE, "transfer_targets: must be a list of {\"name\":...,\"number\":\"+...\"}" },
-		{ "mcp_servers", "[{}]", ERR_VALUE, "mcp_servers: each needs server_label and server_url (or connector_id)" },
+		{ "mcp_servers", "[{}]", ERR_VALUE, "mcp_servers: server_label: each server needs one" },
+		{ "mcp_servers", "[7]", ERR_VALUE, "mcp_servers: server_label: each server needs one" },
+		{ "mcp_servers", "[{\"server_label\":\"a\"}]", ERR_VALUE, "mcp_servers: a.server_url: exactly one of server_url, connector_id and tunnel_id is needed" },
+		{ "mcp_servers", "[{\"server_label\":\"a\",\"server_url\":\"https://x\",\"tunnel_id\":\"t\"}]", ERR_VALUE,
+		  "mcp_servers: a.server_url: exactly one of server_url, connector_id and tunnel_id is needed" },
+		{ "mcp_servers", "[{\"server_label\":\"a\",\"server_url\":\"x.example\"}]", ERR_VALUE, "mcp_servers: a.server_url: must begin with https:// or http://" },
+		{ "mcp_servers", "[{\"server_label\":\"a\",\"server_url\":\"https://x\",\"allowed_tool\":[]}]", ERR_VALUE, "mcp_servers: a.allowed_tool: unknown" },
+		{ "mcp_servers", "[{\"server_label\":\"a\",\"server_url\":\"https://x\",\"allowed_tools\":\"find\"}]", ERR_VALUE,
+		  "mcp_servers: a.allowed_tools: has the wrong type" },
+		{ "mcp_servers", "[{\"server_label\":\"a\",\"server_url\":\"https://x\",\"require_approval\":\"ask\"}]", ERR_VALUE,
+		  "mcp_servers: a.require_approval: must be always, never, or an object" },
+		{ "mcp_servers", "[{\"type\":\"function\",\"server_label\":\"a\",\"server_url\":\"https://x\"}]", ERR_VALUE, "mcp_servers: a.type: must be mcp" },
+		{ "mcp_servers", "[{\"server_label\":\"a\",\"server_url\":\"https://x\"},{\"server_label\":\"a\",\"server_url\":\"https://y\"}]", ERR_VALUE,
+		  "mcp_servers: a: two servers of this label" },
 		{ "truncation", "sometimes", ERR_VALUE, "truncation: must be auto, disabled, a ratio such as 0.8, or a JSON object" },
 		{ "timezone", "Mars/Olympus", ERR_VALUE, "timezone: unknown; use a name like Europe/Berlin" },
 	};
@@ -69,7 +82,8 @@ static void good_values_are_taken(void **state)
 	static const struct { const char *member, *value; } rows[] = {
 		{ "tools", "[]" }, { "tools", "end_call,transfer_call" }, { "truncation", "0.8" }, { "truncation", "{\"type\":\"retention_ratio\"}" },
 		{ "transfer_targets", "[{\"name\":\"x\",\"number\":\"+15550100\"}]" }, { "greeting", "" },
-		{ "mcp_servers", "[{\"server_label\":\"a\",\"server_url\":\"https://a\"}]" }, { "max_response_output_tokens", "4096" },
+		{ "mcp_servers", "[{\"server_label\":\"a\",\"server_url\":\"https://a\"},{\"type\":\"mcp\",\"server_label\":\"b\",\"connector_id\":\"connector_gmail\","
+				 "\"headers\":null,\"allowed_tools\":{\"tool_names\":[\"x\"]},\"require_approval\":{\"never\":{}},\"defer_loading\":true}]" }, { "max_response_output_tokens", "4096" },
 	};
 	struct home *h = *state;
 
