@@ -237,14 +237,14 @@ static bool is_listed(const struct buf *b, const char *name)
 	return b->n && memmem(b->p, b->n, text, (size_t)n);
 }
 
-static void list_tool(struct model_sess *s, struct buf *b, const char *label, const struct mcp_step *m)
+static void list_tool(struct model_sess *s, struct buf *b, struct span label, const struct mcp_step *m)
 {
-	if (strcmp(m->server, label) != 0 || !mcp_known(s, m) || is_listed(b, m->name))
+	if (!span_is(label, m->server) || !mcp_known(s, m) || is_listed(b, m->name))
 		return;
 	model_fmt(b, "%s{'name':%q,'description':null,'input_schema':{'type':'object','properties':{}},'annotations':null}", b->n ? "," : "", m->name);
 }
 
-static void list_turns(struct model_sess *s, struct buf *b, const char *label, const struct turn *t, size_t n)
+static void list_turns(struct model_sess *s, struct buf *b, struct span label, const struct turn *t, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < t[i].n_replies; k++)
@@ -258,8 +258,8 @@ static void fill_list(struct model_sess *s, struct item *it)
 	const struct script *sc = s->script;
 	struct buf b = BUF_INIT;
 
-	list_turns(s, &b, it->mcp->server, sc->turns, sc->n_turns);
-	list_turns(s, &b, it->mcp->server, sc->more, sc->n_more);
+	list_turns(s, &b, span_z(it->mcp->server), sc->turns, sc->n_turns);
+	list_turns(s, &b, span_z(it->mcp->server), sc->more, sc->n_more);
 	free(it->text);
 	it->text = b.err ? NULL : span_dup(buf_span(&b));
 	buf_fini(&b);
