@@ -232,15 +232,21 @@ enum err random_bytes(void *p, size_t n)
 	return ERR_OK;
 }
 
+static _Thread_local uint64_t below_state;
+
+void random_below_seed(uint64_t seed)
+{
+	below_state = seed | UINT64_C(1) << 63;                /* 0 is taken for not seeded */
+}
+
 /* splitmix64 per thread; the multiplication spreads 32 bits over n without a division. */
 uint32_t random_below(uint32_t n)
 {
-	static _Thread_local uint64_t state;
 	uint64_t z;
 
-	if (state == 0 && getrandom(&state, sizeof state, 0) != sizeof state)
-		state = (uint64_t)now_us(CLOCK_MONOTONIC) ^ (uintptr_t)&state;
-	z = state += UINT64_C(0x9E3779B97F4A7C15);
+	if (below_state == 0 && getrandom(&below_state, sizeof below_state, 0) != sizeof below_state)
+		below_state = (uint64_t)now_us(CLOCK_MONOTONIC) ^ (uintptr_t)&below_state;
+	z = below_state += UINT64_C(0x9E3779B97F4A7C15);
 	z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
 	z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
 	return (uint32_t)(((z >> 32) * n) >> 32);

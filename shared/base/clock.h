@@ -18,6 +18,7 @@ bool time_since(struct span s, int64_t now_ms, int64_t *wall_ms);      /* time_p
 
 enum err random_bytes(void *p, size_t n);
 uint32_t random_below(uint32_t n);                     /* for jitter, not for secrets */
+void random_below_seed(uint64_t seed);                 /* tests: this thread's numbers repeat from here */
 #define UUID_TEXT 37
 enum err uuid_new(char out[UUID_TEXT]);                /* version 4, lower case */
 bool uuid_parse(struct span s, uint8_t out[16]);       /* 36 characters, either case */

@@ -13,14 +13,10 @@ static void finish_when_done(struct phone *ph)
 		ev_break(ph->loop, EVBREAK_ALL);
 }
 
-static void on_tick(struct ev_loop *loop, ev_timer *t, int events)
+void phone_step(struct phone *ph, int64_t now_us)
 {
-	struct phone *ph = t->data;
-	int64_t now_us = clock_us();
 	bool slow = ph->conf.delay_ms > 0 || ph->conf.jitter_ms > 0;
 
-	(void)loop;
-	(void)events;
 	ph->ticks++;
 	ph->late_ticks += ph->last_tick_us && now_us - ph->last_tick_us > (TICK_MS + FRAME_MS) * 1000;
 	ph->last_tick_us = now_us;
@@ -33,6 +29,15 @@ static void on_tick(struct ev_loop *loop, ev_timer *t, int events)
 			phone_call_tick(c, now_us);
 	}
 	phone_requests_tick(ph, now_us / 1000);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *t, int events)
+{
+	struct phone *ph = t->data;
+
+	(void)loop;
+	(void)events;
+	phone_step(ph, clock_us());
 	finish_when_done(ph);
 }
 
@@ -110,21 +115,28 @@ static enum err urls(struct phone *ph, struct buf *why)
 	return ph->webhook_url && ph->status_url && ph->machine_url ? ERR_OK : ERR_NOMEM;
 }
 
-static enum err plan_read(struct phone *ph, struct buf *why)
+enum err phone_plan_take(struct phone *ph, struct plan *p)
 {
-	enum err e = speech_new(&ph->speech, ph->conf.speech_cache, why);
+	enum err e = object_read(&ph->parameters, p->parameters);
 
+	ph->plan = p;
 	if (e == ERR_OK)
-		e = plan_new(&ph->plan, &ph->conf, ph->speech, why);
-	if (e == ERR_OK)
-		e = object_read(&ph->parameters, ph->plan->parameters);
-	if (e == ERR_OK)
-		e = object_read(&ph->expect, ph->plan->expect);
-	if (e == ERR_OK && has_pattern(ph->plan)) {
+		e = object_read(&ph->expect, p->expect);
+	if (e == ERR_OK && has_pattern(p)) {
 		ph->delays = calloc(1, sizeof *ph->delays);
 		e = ph->delays ? ERR_OK : ERR_NOMEM;
 	}
 	return e;
+}
+
+static enum err plan_read(struct phone *ph, struct buf *why)
+{
+	struct plan *p = NULL;
+	enum err e = speech_new(&ph->speech, ph->conf.speech_cache, why);
+
+	if (e == ERR_OK)
+		e = plan_new(&p, &ph->conf, ph->speech, why);
+	return e ? e : phone_plan_take(ph, p);
 }
 
 static void signal_on(struct phone *ph, ev_signal *w, int signo)
@@ -134,13 +146,12 @@ static void signal_on(struct phone *ph, ev_signal *w, int signo)
 	ev_signal_start(ph->loop, w);
 }
 
-static enum err calls_make(struct phone *ph)
+enum err phone_calls(struct phone *ph)
 {
 	ph->n_calls = (unsigned)ph->conf.calls;
 	ph->calls = calloc(ph->n_calls, sizeof *ph->calls);
 	if (!ph->calls)
 		return ERR_NOMEM;
-	descriptors(ph->n_calls);
 	ph->random = (uint64_t)ph->conf.seed;
 	ph->began_us = clock_us();
 	for (unsigned i = 0; i < ph->n_calls; i++)
@@ -158,9 +169,10 @@ static enum err run(struct phone *ph, struct buf *why)
 	if (e == ERR_OK && !ph->loop)
 		e = ERR_NOMEM;
 	if (e == ERR_OK)
-		e = calls_make(ph);
+		e = phone_calls(ph);
 	if (e)
 		return e;
+	descriptors(ph->n_calls);
 	signal(SIGPIPE, SIG_IGN);
 	ev_timer_init(&ph->tick, on_tick, TICK_MS / 1e3, TICK_MS / 1e3);
 	ph->tick.data = ph;
@@ -199,7 +211,7 @@ static int report(struct phone *ph)
 	return failed ? 1 : 0;
 }
 
-static void fini(struct phone *ph)
+void phone_fini(struct phone *ph)
 {
 	for (struct http *h = ph->requests, *next; h; h = next) {
 		next = h->next;
@@ -242,7 +254,7 @@ int phone_main(int argc, char **argv)
 			fprintf(stderr, "offhook-sim: phone: %s\n", why.n ? buf_z(&why) : err_text(e));
 		code = e == ERR_USAGE ? 2 : e ? 1 : report(&ph);
 	}
-	fini(&ph);
+	phone_fini(&ph);
 	buf_fini(&why);
 	return code;
 }

@@ -134,9 +134,18 @@ struct call {
 	struct json_object *json;               /* the summary, once judged */
 };
 
+/* How the network reaches the other side when that is not by sockets; nothing calls back in. */
+enum post_purpose { POST_CONTROL, POST_STREAM_STATUS, POST_FINAL, POST_REPEAT, POST_WHISPER, POST_MACHINE };
+struct phone_way {
+	void (*post)(struct call *c, enum post_purpose purpose, const char *url, struct span form);     /* -> phone_call_reply */
+	enum err (*open)(struct stream *s, const struct ws_ops *ops);                                    /* with ws_by */
+	void (*heard)(struct stream *s, int64_t from_us, const uint8_t *p, size_t n);                    /* the caller did */
+};
+
 /* --- the process --- */
 
 struct phone {
+	const struct phone_way *way;            /* NULL: sockets */
 	struct ev_loop *loop;
 	ev_timer tick;
 	ev_signal on_int, on_term;
@@ -162,8 +171,13 @@ struct phone {
 
 int phone_main(int argc, char **argv);                                   /* the words after `phone` */
 
+/* phone.c, for a loop of one's own */
+enum err phone_plan_take(struct phone *ph, struct plan *p);              /* and what it holds as JSON */
+enum err phone_calls(struct phone *ph);
+void phone_step(struct phone *ph, int64_t now_us);                       /* every TICK_MS */
+void phone_fini(struct phone *ph);
+
 /* phone_post: requests with Twilio's parameters, signed */
-enum post_purpose { POST_CONTROL, POST_STREAM_STATUS, POST_FINAL, POST_REPEAT, POST_WHISPER, POST_MACHINE };
 #define POST_PARAMS_MAX 64
 struct params {
 	struct pair p[POST_PARAMS_MAX];
@@ -181,6 +195,7 @@ struct target {
 enum err phone_target(struct phone *ph, const char *url, struct target *t, struct buf *why);
 void phone_call_params(const struct call *c, struct params *p, const char *status);
 void phone_call_post(struct call *c, enum post_purpose purpose, const char *method, const char *url, struct params *p);
+void phone_call_reply(struct call *c, enum post_purpose purpose, const struct http_answer *a);      /* of a request that was sent */
 void phone_requests_tick(struct phone *ph, int64_t now_ms);
 
 /* phone_call */

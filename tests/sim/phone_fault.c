@@ -78,7 +78,7 @@ static void step_back(struct stream *s, const struct plan_fault *f)
 static void deaf(struct stream *s, const struct plan_fault *f)
 {
 	(void)f;
-	net_deaf(&s->ws.net, true);
+	ws_deaf(&s->ws, true);
 }
 
 static void (*const acts[PF_COUNT])(struct stream *s, const struct plan_fault *f) = {
@@ -103,7 +103,7 @@ void phone_stream_faults(struct stream *s, int64_t now_us)
 		if ((f->nth && f->nth != (int64_t)s->nth) || !acts[f->kind])
 			continue;
 		if (f->kind == PF_DEAF && (s->faults_done >> i & 1) && !lasts(s, f, now_us))
-			net_deaf(&s->ws.net, false);
+			ws_deaf(&s->ws, false);
 		if ((s->faults_done >> i & 1) || s->state != ST_TALKING || now_us - s->start_us < f->at_ms * 1000)
 			continue;
 		s->faults_done |= 1u << i;

@@ -34,6 +34,8 @@ static void on_played(void *arg, int64_t from_us, const uint8_t *p, size_t n)
 		return;
 	if (phone_saves(s->call->ph))
 		phone_keep(&s->call->heard, s->call->answered_us, from_us, p, n);
+	if (s->call->ph->way)
+		s->call->ph->way->heard(s, from_us, p, n);
 	phone_talk_heard(s->call, from_us, n);
 }
 

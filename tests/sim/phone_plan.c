@@ -353,10 +353,25 @@ static enum err fill_from(struct plan *p, const struct phone_conf *c)
 	return e;
 }
 
+enum err plan_make(struct plan **out, struct span json, const struct phone_conf *c, struct speech *sp, struct buf *why)
+{
+	struct plan *p = NULL;
+	enum err e = plan_parse(&p, json, why);
+
+	if (e == ERR_OK)
+		e = fill_from(p, c);
+	if (e == ERR_OK)
+		e = sounds(p, sp, why);
+	if (e == ERR_OK)
+		*out = p;
+	else
+		plan_free(p);
+	return e;
+}
+
 enum err plan_new(struct plan **out, const struct phone_conf *c, struct speech *sp, struct buf *why)
 {
 	struct buf text = BUF_BOUND(PLAN_MAX);
-	struct plan *p = NULL;
 	enum err e = ERR_OK;
 
 	if (c->scenario)
@@ -366,15 +381,7 @@ enum err plan_new(struct plan **out, const struct phone_conf *c, struct speech *
 	if (e)
 		bad(why, c->scenario, err_text(e));
 	else
-		e = text.err ? text.err : plan_parse(&p, buf_span(&text), why);
+		e = text.err ? text.err : plan_make(out, buf_span(&text), c, sp, why);
 	buf_fini(&text);
-	if (e == ERR_OK)
-		e = fill_from(p, c);
-	if (e == ERR_OK)
-		e = sounds(p, sp, why);
-	if (e == ERR_OK)
-		*out = p;
-	else
-		plan_free(p);
 	return e;
 }

@@ -53,6 +53,7 @@ struct plan {
 
 /* From --scenario, --speech, --say, --pattern, or the demo's lines; the options fill what the file leaves out. */
 enum err plan_new(struct plan **out, const struct phone_conf *c, struct speech *sp, struct buf *why);
+enum err plan_make(struct plan **out, struct span json, const struct phone_conf *c, struct speech *sp, struct buf *why);      /* of a file's text */
 enum err plan_parse(struct plan **out, struct span json, struct buf *why);       /* without sound */
 void plan_free(struct plan *p);
 

@@ -235,12 +235,15 @@ void phone_call_params(const struct call *c, struct params *p, const char *statu
 
 /* --- requests --- */
 
+void phone_call_reply(struct call *c, enum post_purpose purpose, const struct http_answer *a)
+{
+	c->open_requests--;
+	phone_call_answered(c, purpose, a);
+}
+
 static void on_answer(void *arg, struct http *h, const struct http_answer *a)
 {
-	struct call *c = arg;
-
-	c->open_requests--;
-	phone_call_answered(c, (enum post_purpose)h->purpose, a);
+	phone_call_reply(arg, (enum post_purpose)h->purpose, a);
 }
 
 static void encode(struct buf *out, const struct params *p)
@@ -303,10 +306,25 @@ static enum err request_send(struct call *c, enum post_purpose purpose, bool get
 	return e;
 }
 
+static enum err hand_over(struct call *c, enum post_purpose purpose, const char *url, const struct params *p)
+{
+	struct buf form = BUF_INIT;
+	enum err e;
+
+	encode(&form, p);
+	e = form.err;
+	if (!e) {
+		c->open_requests++;
+		c->ph->way->post(c, purpose, url, buf_span(&form));
+	}
+	buf_fini(&form);
+	return e;
+}
+
 void phone_call_post(struct call *c, enum post_purpose purpose, const char *method, const char *url, struct params *p)
 {
 	struct buf why = BUF_INIT;
-	enum err e = request_send(c, purpose, strcmp(method, "GET") == 0, url, p, &why);
+	enum err e = c->ph->way ? hand_over(c, purpose, url, p) : request_send(c, purpose, strcmp(method, "GET") == 0, url, p, &why);
 
 	c->posted += purpose == POST_CONTROL;
 	if (e) {

@@ -364,6 +364,8 @@ static enum err connect_stream(struct stream *s, struct buf *why)
 	size_t n = strlen(s->url);
 	enum err e;
 
+	if (ph->way)
+		return ph->way->open(s, &ws_ops);
 	if (phone_stream_fault(s, PF_WRONG_SESSION) && n > 2)
 		s->url[n - 2] = s->url[n - 2] == '0' ? '1' : '0';
 	e = phone_target(ph, s->url, &t, why);

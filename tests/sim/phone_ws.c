@@ -311,6 +311,11 @@ enum err ws_open(struct ws *w, struct ev_loop *loop, const struct net_address *a
 	return e;
 }
 
+void ws_by(struct ws *w, const struct ws_way *way, void *carrier, const struct ws_ops *ops, void *arg)
+{
+	*w = (struct ws){ .ops = ops, .arg = arg, .state = WS_CONNECT, .way = way, .carrier = carrier };
+}
+
 /* --- frames out --- */
 
 static size_t frame_head(char *h, unsigned flags_and_op, size_t n)
@@ -324,10 +329,10 @@ static size_t frame_head(char *h, unsigned flags_and_op, size_t n)
 	return 2 + ext;
 }
 
-void ws_send(struct ws *w, unsigned flags_and_op, struct span payload)
+static void send_frame(struct ws *w, unsigned flags_and_op, struct span payload)
 {
 	uint32_t mask = random_below(UINT32_MAX);
-	char *room = w->state == WS_OPEN || w->state == WS_CLOSING ? net_room(&w->net, payload.n + 14) : NULL, *at = room;
+	char *room = net_room(&w->net, payload.n + 14), *at = room;
 
 	if (!room)
 		return;
@@ -336,6 +341,16 @@ void ws_send(struct ws *w, unsigned flags_and_op, struct span payload)
 	for (size_t i = 0; i < payload.n; i++)
 		at[4 + i] = (char)(payload.p[i] ^ at[i & 3]);
 	net_wrote(&w->net, (size_t)(at - room) + 4 + payload.n);
+}
+
+void ws_send(struct ws *w, unsigned flags_and_op, struct span payload)
+{
+	if (w->state != WS_OPEN && w->state != WS_CLOSING)
+		return;
+	if (w->way)
+		w->way->send(w, flags_and_op, payload);
+	else
+		send_frame(w, flags_and_op, payload);
 }
 
 void ws_text(struct ws *w, struct span text)
@@ -349,14 +364,28 @@ void ws_close(struct ws *w, int code)
 
 	if (w->state != WS_OPEN)
 		return;
-	ws_send(w, WS_FIN | WS_CLOSE, span_of(payload, 2));
+	if (w->way)
+		w->way->close(w, code);
+	else
+		ws_send(w, WS_FIN | WS_CLOSE, span_of(payload, 2));
 	w->state = WS_CLOSING;
 	w->deadline_ms = clock_ms() + CLOSE_LIMIT_MS;
 }
 
+void ws_deaf(struct ws *w, bool deaf)
+{
+	if (w->way)
+		w->way->deaf(w, deaf);
+	else
+		net_deaf(&w->net, deaf);
+}
+
 void ws_drop(struct ws *w)
 {
-	net_abort(&w->net);
+	if (w->way)
+		w->way->drop(w);
+	else
+		net_abort(&w->net);
 	w->state = WS_GONE;
 	w->deadline_ms = 0;
 }
@@ -367,7 +396,10 @@ void ws_tick(struct ws *w, int64_t now_ms)
 
 	if (!w->deadline_ms || now_ms < w->deadline_ms)
 		return;
-	net_abort(&w->net);
+	if (w->way)
+		w->way->drop(w);
+	else
+		net_abort(&w->net);
 	end(w, was == WS_CLOSING ? WS_END_OURS : WS_END_REFUSED, 0, was == WS_CLOSING ? "our close was not answered" : "no answer to the upgrade in time");
 }
 

@@ -23,14 +23,25 @@ enum ws_end {
 	WS_END_PROTOCOL,      /* the server broke RFC 6455: Twilio's 31924 */
 };
 
+struct ws;
 struct ws_ops {
 	void (*open)(void *arg);
 	void (*message)(void *arg, bool binary, struct span text);
 	void (*gone)(void *arg, enum ws_end end, int code, const char *why);
 };
 
+/* Instead of a socket: what carries the messages (play_phone.c). It tells of what happens through the ops of the ws, never inside one of these. */
+struct ws_way {
+	void (*send)(struct ws *w, unsigned flags_and_op, struct span payload);
+	void (*close)(struct ws *w, int code);
+	void (*drop)(struct ws *w);
+	void (*deaf)(struct ws *w, bool deaf);
+};
+
 struct ws {
 	struct net net;
+	const struct ws_way *way;              /* NULL: `net` carries it */
+	void *carrier;                         /* the way's */
 	const struct ws_ops *ops;
 	void *arg;
 	enum ws_state state;
@@ -50,9 +61,11 @@ struct ws_request {
 /* tls as in net_open. */
 enum err ws_open(struct ws *w, struct ev_loop *loop, const struct net_address *a, SSL_CTX *tls, const char *name,
                  const struct ws_request *r, const struct ws_ops *ops, void *arg);
+void ws_by(struct ws *w, const struct ws_way *way, void *carrier, const struct ws_ops *ops, void *arg);      /* instead of ws_open; open() is the carrier's to say */
 void ws_send(struct ws *w, unsigned flags_and_op, struct span payload);        /* one masked frame; nothing when not open */
 void ws_text(struct ws *w, struct span text);
 void ws_close(struct ws *w, int code);                                         /* asks; the answer is `gone` with WS_END_OURS */
+void ws_deaf(struct ws *w, bool deaf);                                         /* what comes is not read */
 void ws_drop(struct ws *w);                                                    /* resets the connection; no callback */
 void ws_tick(struct ws *w, int64_t now_ms);                                    /* deadlines */
 void ws_fini(struct ws *w);
