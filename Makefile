@@ -84,7 +84,8 @@ $(BIN)/offhook-relay: $(O)/media-relay/main.o $(O)/librelay.a $(O)/libshared.a
 	$(link) $(RELAY_LIBS)
 $(BIN)/offhook-webhook: $(O)/fcgi-webhook/main.o $(O)/libwebhook.a $(O)/libshared.a
 	$(link) $(HOOK_LIBS)
-$(BIN)/offhook-sim: $(O)/tests/sim/main.o $(O)/libsim.a $(O)/libshared.a
+# With the relay's session, which `play` plays: no socket and no thread of the relay comes along.
+$(BIN)/offhook-sim: $(O)/tests/sim/main.o $(O)/libsim.a $(O)/librelay.a $(O)/libshared.a
 	$(link) $(SIM_LIBS)
 
 $(O)/%.o: %.c

@@ -154,7 +154,7 @@ static void put_numbers(struct call *c, const struct call_changes *ch)
 		c->duration_seconds = (c->ended_at - c->started_at + 500) / 1000;
 }
 
-static enum err change(struct call *c, const struct call_changes *ch)
+enum err job_change(struct call *c, const struct call_changes *ch)
 {
 	enum err e = put_stream(c, ch);
 
@@ -194,7 +194,7 @@ static enum err apply_call(struct txn *t, struct job *j, const char *instance)
 		return e;
 	e = put_text(&c.relay, instance);
 	if (!e && j->kind == JOB_CALL)
-		e = change(&c, &j->u.call);
+		e = job_change(&c, &j->u.call);
 	e = e ? e : call_put(t, &c);
 	e = e ? e : apply_budget(t, j, &c);
 	record_fini(&call_type, &c);

@@ -43,6 +43,8 @@ bool job_take_event(struct job *j, const struct event *e);
 enum err job_apply(struct txn *t, struct job *j, const char *instance);
 bool err_repeats(enum err e);                                    /* busy, recovered, full, i/o, no memory: try again */
 
+enum err job_change(struct call *c, const struct call_changes *ch);     /* what is not left at its NULL value */
+
 /* Who has a call: "host:pid:start". */
 void instance_make(char out[128]);
 bool instance_dead(const char *instance);                        /* of this host, and gone */

@@ -280,7 +280,7 @@ static enum err notices_make(const struct source *s, struct setup *out)
 		out->notices[n] = built(&b);
 		e = e ? e : out->notices[n] ? ERR_OK : ERR_NOMEM;
 	}
-	return e ? e : budget_get(s->t, &s->agent, span_z(s->call.account), clock_wall_ms(), &out->budget);
+	return e;
 }
 
 static enum err greeting_make(const struct source *s, struct setup *out)
@@ -434,21 +434,23 @@ static enum err past(struct source *s, struct span session_id, struct setup *out
 	return e;
 }
 
-static enum err names(struct source *s, struct setup *out)
+static enum err stream_token(struct source *s, struct setup *out)
 {
 	enum err e = secret_of(s, &s->account, s->has_account, "twilio_auth_token", &s->token);
 
-	if (e)
-		return e;
-	if (s->token.n)
+	if (!e && s->token.n)
 		out->twilio_auth_token = dup_z(buf_z(&s->token));
+	return e;
+}
+
+static void names(const struct source *s, struct setup *out)
+{
 	span_copy(out->session_id, sizeof out->session_id, span_z(s->call.session_id));
 	span_copy(out->call_sid, sizeof out->call_sid, span_z(s->call.twilio_call_sid));
 	out->account_sid = s->has_account ? dup_z(s->account.twilio_account_sid) : NULL;
 	out->agent_name = dup_z(s->agent.name);
 	out->voice = dup_z(s->agent.voice);
 	out->language = dup_z(s->agent.say_language);
-	return ERR_OK;
 }
 
 static void source_fini(struct source *s)
@@ -472,6 +474,22 @@ static void source_fini(struct source *s)
 	tool_set_fini(&s->tools);
 }
 
+/* What follows from what was read. */
+static enum err build(struct source *s, struct setup *out)
+{
+	enum err e = upstreams_make(s, out);
+
+	e = e ? e : greeting_make(s, out);
+	e = e ? e : notices_make(s, out);
+	if (e)
+		return e;
+	names(s, out);
+	rules(s, out);
+	totals(&s->call, out);
+	tools_give(s, out);
+	return ERR_OK;
+}
+
 enum err setup_load(struct setup **out, struct txn *t, const struct settings *cf, struct span session_id, struct buf *why)
 {
 	struct source s = { .t = t, .cf = cf, .why = why };
@@ -481,17 +499,59 @@ enum err setup_load(struct setup **out, struct txn *t, const struct settings *cf
 	e = e ? e : find_key(&s);
 	e = e ? e : find_texts(&s);
 	e = e ? e : tool_set_load(&s.tools, t, &s.agent, true);
-	e = e ? e : upstreams_make(&s, made);
-	e = e ? e : greeting_make(&s, made);
-	e = e ? e : notices_make(&s, made);
+	e = e ? e : build(&s, made);
+	e = e ? e : budget_get(t, &s.agent, span_z(s.call.account), clock_wall_ms(), &made->budget);
 	e = e ? e : sequences(&s, session_id, made);
-	e = e ? e : names(&s, made);
-	if (!e)
-		rules(&s, made);
+	e = e ? e : stream_token(&s, made);
 	e = e ? e : past(&s, session_id, made);
 	if (!e) {
-		totals(&s.call, made);
-		tools_give(&s, made);
+		*out = made;
+		made = NULL;
+	}
+	source_fini(&s);
+	setup_free(made);
+	return e;
+}
+
+/* --- without a store --- */
+
+static enum err past_given(const struct setup_given *g, struct setup *out)
+{
+	size_t first = g->turns_n > HISTORY_ITEMS ? g->turns_n - HISTORY_ITEMS : 0;
+	enum err e = ERR_OK;
+
+	if (g->call->streams == 0 || g->call->streams == FIELD_NULL_INT)
+		return ERR_OK;
+	out->past = calloc(HISTORY_ITEMS, sizeof *out->past);
+	if (!out->past)
+		return ERR_NOMEM;
+	for (size_t i = first; i < g->turns_n && !e; i++)
+		e = field_copy(turn_type.fields, turn_type.fields_n, &out->past[out->past_n++], &g->turns[i]);
+	for (size_t i = g->events_n; i > 0 && g->events_n - i < SPEECH_WITHIN && !e; i--)
+		if (!last_speech(&g->events[i - 1], out))
+			break;
+	out->resumed = out->resumed || out->past_n > 0;
+	return e;
+}
+
+enum err setup_from(struct setup **out, const struct setup_given *g, const struct settings *cf, struct buf *why)
+{
+	struct source s = { .cf = cf, .why = why, .call = *g->call, .agent = *g->agent };       /* lent: not ours to free */
+	struct setup *made = calloc(1, sizeof *made);
+	enum err e = made ? find_key(&s) : ERR_NOMEM;
+
+	e = e ? e : find_texts(&s);
+	e = e ? e : tool_set_given(&s.tools, g->tools, g->tools_n, &s.agent);
+	e = e ? e : build(&s, made);
+	e = e ? e : past_given(g, made);
+	if (!e) {
+		made->budget = (struct budget){ NAN, NAN, NAN, NAN };
+		made->turn_seq = or_zero(s.call.turn_seq);
+		made->event_seq = or_zero(s.call.event_seq);
+		if (g->turns_n && g->turns[g->turns_n - 1].seq >= made->turn_seq)
+			made->turn_seq = g->turns[g->turns_n - 1].seq + 1;
+		if (g->events_n && g->events[g->events_n - 1].seq >= made->event_seq)
+			made->event_seq = g->events[g->events_n - 1].seq + 1;
 		*out = made;
 		made = NULL;
 	}

@@ -11,9 +11,12 @@
 #include "settings.h"
 #include "store/spend.h"
 #include "store/store.h"
+#include "store/tool.h"
 #include "store/turn.h"
 
 #define UPSTREAMS_MAX 2
+
+struct call;
 
 struct upstream {                     /* where a model is, and what to send it first */
 	bool tls;
@@ -70,5 +73,17 @@ struct setup {
 /* Store thread: inside a read transaction. ERR_NOTFOUND: no such call; ERR_DENIED: it has ended; ERR_VALUE with `why`: no model key, bad URL. */
 enum err setup_load(struct setup **out, struct txn *t, const struct settings *cf, struct span session_id, struct buf *why);
 void setup_free(struct setup *s);
+
+/* The same without a store, for a call that is played: everything is lent, secrets are plain text. Templates and budgets are a store's. */
+struct setup_given {
+	const struct call *call;
+	const struct agent *agent;
+	const struct tool *tools;
+	size_t tools_n;
+	const struct turn *turns;         /* in order: what was said before this session had the call */
+	struct event *events;
+	size_t turns_n, events_n;
+};
+enum err setup_from(struct setup **out, const struct setup_given *g, const struct settings *cf, struct buf *why);
 
 #endif

@@ -7,7 +7,9 @@
 #define NO_ARGUMENTS "{\"type\":\"object\",\"properties\":{}}"
 
 struct making {
-	struct txn *t;
+	struct txn *t;                         /* NULL: `given` is all there is */
+	const struct tool *given;
+	size_t given_n;
 	struct jbuild b;
 	struct json_object *list, *mcp;
 	struct tool_set *set;
@@ -72,10 +74,20 @@ static bool has(const struct tool_set *s, struct span name)
 	return false;
 }
 
+static enum err find(const struct making *m, struct span name, struct tool *out)
+{
+	if (m->t)
+		return tool_get(m->t, name, out);
+	for (size_t i = 0; i < m->given_n; i++)
+		if (span_is(name, m->given[i].name))
+			return field_copy(tool_type.fields, tool_type.fields_n, out, &m->given[i]);
+	return ERR_NOTFOUND;
+}
+
 static enum err add_http(struct making *m, struct span name)
 {
 	struct tool o, *more;
-	enum err e = name.n && !has(m->set, name) ? tool_get(m->t, name, &o) : ERR_NOTFOUND;
+	enum err e = name.n && !has(m->set, name) ? find(m, name, &o) : ERR_NOTFOUND;
 
 	if (e)
 		return e == ERR_NOTFOUND ? ERR_OK : e;
@@ -129,11 +141,21 @@ static void add_server(struct making *m, struct json_object *entry, bool secrets
 	json_push(&m->b, m->list, json_object_get(entry));
 }
 
+static enum err servers_of(const struct making *m, const struct agent *a, struct buf *plain)
+{
+	if (!a->mcp_servers)
+		return ERR_NOTFOUND;
+	if (m->t)
+		return record_secret_get(txn_store(m->t), &agent_type, "mcp_servers", a, plain);
+	buf_addz(plain, a->mcp_servers);
+	return plain->err;
+}
+
 static enum err add_servers(struct making *m, const struct agent *a, bool secrets)
 {
 	struct buf plain = BUF_INIT;
 	struct json_object *o = NULL;
-	enum err e = a->mcp_servers ? record_secret_get(txn_store(m->t), &agent_type, "mcp_servers", a, &plain) : ERR_NOTFOUND;
+	enum err e = servers_of(m, a, &plain);
 
 	if (!e)
 		e = json_read(&o, buf_span(&plain));
@@ -162,24 +184,38 @@ static enum err written(struct jbuild *b, struct json_object *o, char **out)
 	return e;
 }
 
-enum err tool_set_load(struct tool_set *out, struct txn *t, const struct agent *a, bool secrets)
+static enum err make(struct making *m, const struct agent *a, bool secrets)
 {
-	struct making m = { .t = t, .set = out, .targets = a->transfer_targets };
+	struct tool_set *out = m->set;
 	enum err e;
 
 	*out = (struct tool_set){ .list = NULL };
-	m.list = json_arr(&m.b);
-	m.mcp = json_arr(&m.b);
-	e = add_named(&m, a->tools);
-	e = e ? e : add_servers(&m, a, secrets);
-	e = e ? e : written(&m.b, m.list, &out->list);
-	if (!e && json_object_array_length(m.mcp))
-		e = written(&m.b, m.mcp, &out->mcp);
-	json_object_put(m.list);
-	json_object_put(m.mcp);
+	m->list = json_arr(&m->b);
+	m->mcp = json_arr(&m->b);
+	e = add_named(m, a->tools);
+	e = e ? e : add_servers(m, a, secrets);
+	e = e ? e : written(&m->b, m->list, &out->list);
+	if (!e && json_object_array_length(m->mcp))
+		e = written(&m->b, m->mcp, &out->mcp);
+	json_object_put(m->list);
+	json_object_put(m->mcp);
 	if (e)
 		tool_set_fini(out);
 	return e;
+}
+
+enum err tool_set_load(struct tool_set *out, struct txn *t, const struct agent *a, bool secrets)
+{
+	struct making m = { .t = t, .set = out, .targets = a->transfer_targets };
+
+	return make(&m, a, secrets);
+}
+
+enum err tool_set_given(struct tool_set *out, const struct tool *tools, size_t n, const struct agent *a)
+{
+	struct making m = { .given = tools, .given_n = n, .set = out, .targets = a->transfer_targets };
+
+	return make(&m, a, true);
 }
 
 void tool_set_fini(struct tool_set *s)

@@ -20,6 +20,8 @@ struct tool_set {
 
 /* In a transaction. `secrets`: MCP entries come with authorization and headers (what goes to the model), else these say "set" (what is printed). */
 enum err tool_set_load(struct tool_set *out, struct txn *t, const struct agent *a, bool secrets);
+/* The same of HTTP tools at hand, without a store; the secrets of the agent and of the tools are plain text. */
+enum err tool_set_given(struct tool_set *out, const struct tool *tools, size_t n, const struct agent *a);
 void tool_set_fini(struct tool_set *s);
 
 #endif

@@ -1,9 +1,10 @@
-/* offhook-sim - the two peers of Offhook as programs: the phone network, and the model. */
+/* offhook-sim - the two peers of Offhook as programs: the phone network, and the model; or both and a relay's session in one. */
 #include <stdio.h>
 #include <string.h>
 
 #include "model.h"
 #include "phone.h"
+#include "play.h"
 #include "tool.h"
 #include "version.h"
 
@@ -13,6 +14,7 @@ static const struct {
 } programs[] = {
 	{ "phone", "places calls as Twilio does: webhook, TwiML, media stream", phone_main },
 	{ "tool",  "an HTTP tool that answers with what it was sent", tool_main },
+	{ "play",  "plays whole calls in virtual time: phone, relay and model in one process", play_main },
 	{ "model", "answers as the OpenAI Realtime API does: TLS, sessions, speech", model_main },
 };
 #define N_PROGRAMS (sizeof programs / sizeof *programs)
