@@ -93,7 +93,7 @@ $(O)/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # --- tests: one program a file ---
-TEST_ARCHIVES = $(O)/librelay.a $(O)/libwebhook.a $(O)/libcli.a $(O)/libsim.a $(O)/libshared.a
+TEST_ARCHIVES = $(O)/libsim.a $(O)/librelay.a $(O)/libwebhook.a $(O)/libcli.a $(O)/libshared.a
 UNIT_BIN  := $(patsubst tests/unit/%.c,$(O)/unit/%,$(UNIT_SRC))
 PARTS_BIN := $(patsubst tests/parts/%.c,$(O)/parts/%,$(PARTS_SRC))
 $(O)/unit/%: $(O)/tests/unit/%.o $(TEST_ARCHIVES)

@@ -128,12 +128,16 @@ static enum err environment_read(struct phone_conf *c, struct buf *why)
 	return e ? ERR_USAGE : ERR_OK;
 }
 
+enum err phone_conf_defaults(struct phone_conf *c)
+{
+	*c = (struct phone_conf){ 0 };
+	return field_defaults(options, N_OPTIONS, c);
+}
+
 enum err phone_conf_read(struct phone_conf *c, int argc, char **argv, struct buf *why)
 {
-	enum err e;
+	enum err e = phone_conf_defaults(c);
 
-	*c = (struct phone_conf){ 0 };
-	e = field_defaults(options, N_OPTIONS, c);
 	if (e == ERR_OK)
 		e = environment_read(c, why);
 	for (int i = 0, used = 0; e == ERR_OK && i < argc; i += used)

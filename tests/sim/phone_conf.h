@@ -25,6 +25,7 @@ struct phone_conf {
 	struct phone_list map, say;           /* options that may come more than once */
 };
 
+enum err phone_conf_defaults(struct phone_conf *c);              /* without the environment */
 /* ERR_USAGE: `why` names the option. */
 enum err phone_conf_read(struct phone_conf *c, int argc, char **argv, struct buf *why);
 void phone_conf_fini(struct phone_conf *c);

@@ -23,6 +23,7 @@ static const struct field plan_fields[] = {
 	FIELD(struct plan, say_ms, FK_PLAIN, 0, 0, 1000, NULL, NULL, "<Say> takes so many milliseconds a character"),
 	FIELD(struct plan, status_delay_ms, FK_PLAIN, 0, 0, 60000, "0", NULL, "the final status callback comes so long after the end"),
 	FIELD(struct plan, outbound, FK_PLAIN, 0, 0, 0, "false", NULL, "Offhook has called, and this is who has answered"),
+	FIELD(struct plan, repeat, FK_PLAIN, 0, 1, 10000, "1", NULL, "the script is gone through so many times"),
 	FIELD(struct plan, expect, FK_OBJECT, 0, 0, 65536, NULL, NULL, "what the summary of the call must say"),
 };
 
@@ -31,6 +32,7 @@ static const struct field line_fields[] = {
 	FIELD(struct plan_line, play, FK_PLAIN, 0, 0, 4096, NULL, NULL, "WAV file"),
 	FIELD(struct plan_line, dtmf, FK_PLAIN, 0, 0, 64, NULL, NULL, "keys"),
 	FIELD(struct plan_line, pattern, FK_PLAIN, 0, 0.02, 86400, NULL, NULL, "seconds of numbered frames"),
+	FIELD(struct plan_line, noise, FK_PLAIN, 0, 20, 60000, NULL, NULL, "ms of noise without words"),
 	FIELD(struct plan_line, silence, FK_PLAIN, 0, 0, 86400000, NULL, NULL, "ms of silence"),
 	FIELD(struct plan_line, hangup, FK_PLAIN, 0, 0, 0, "false", NULL, "the caller hangs up"),
 	FIELD(struct plan_line, interrupt_ms, FK_PLAIN, 0, 0, 600000, NULL, NULL, "begins so long after the agent was first heard"),
@@ -115,11 +117,11 @@ static enum err members_read(const struct field *f, size_t n, void *obj, struct 
 
 static enum err line_finish(struct plan_line *l, struct buf *why)
 {
-	unsigned n = !!l->say + !!l->play + !!l->dtmf + !isnan(l->pattern) + (l->silence != FIELD_NULL_INT) + l->hangup;
+	unsigned n = !!l->say + !!l->play + !!l->dtmf + !isnan(l->pattern) + (l->silence != FIELD_NULL_INT) + (l->noise != FIELD_NULL_INT) + l->hangup;
 
 	if (n != 1)
-		return bad(why, "script", "a line has exactly one of say, play, dtmf, pattern, silence, hangup");
-	l->kind = l->say || l->play ? PK_SAY : l->dtmf ? PK_DTMF : !isnan(l->pattern) ? PK_PATTERN : l->hangup ? PK_HANGUP : PK_SILENCE;
+		return bad(why, "script", "a line has exactly one of say, play, noise, dtmf, pattern, silence, hangup");
+	l->kind = l->say || l->play || l->noise != FIELD_NULL_INT ? PK_SAY : l->dtmf ? PK_DTMF : !isnan(l->pattern) ? PK_PATTERN : l->hangup ? PK_HANGUP : PK_SILENCE;
 	if (l->kind == PK_DTMF && strspn(l->dtmf, "0123456789*#ABCD") != strlen(l->dtmf))
 		return bad(why, "script", "dtmf may hold 0-9 * # A-D");
 	return ERR_OK;
@@ -140,16 +142,16 @@ static enum err fault_finish(struct plan_fault *f, struct buf *why)
 
 static enum err lines_read(struct plan *p, struct json_object *list, struct buf *why)
 {
-	size_t n = list ? json_object_array_length(list) : 0;
+	size_t n = list ? json_object_array_length(list) : 0, all = n * (size_t)p->repeat;
 	enum err e = ERR_OK;
 
-	p->lines = calloc(n + 1, sizeof *p->lines);
+	p->lines = calloc(all + 1, sizeof *p->lines);
 	if (!p->lines)
 		return ERR_NOMEM;
-	for (size_t i = 0; e == ERR_OK && i < n; i++) {
+	for (size_t i = 0; e == ERR_OK && i < all; i++) {
 		struct plan_line *l = &p->lines[p->n_lines++];
 
-		e = members_read(line_fields, ROWS(line_fields), l, json_object_array_get_idx(list, i), "script", false, why);
+		e = members_read(line_fields, ROWS(line_fields), l, json_object_array_get_idx(list, i % n), "script", false, why);
 		if (e == ERR_OK)
 			e = line_finish(l, why);
 	}
@@ -226,6 +228,8 @@ void plan_free(struct plan *p)
 	if (!p)
 		return;
 	for (size_t i = 0; i < p->n_lines; i++)
+		free(p->lines[i].made);
+	for (size_t i = 0; i < p->n_lines; i++)
 		field_fini(line_fields, ROWS(line_fields), &p->lines[i]);
 	for (size_t i = 0; i < p->n_faults; i++)
 		field_fini(fault_fields, ROWS(fault_fields), &p->faults[i]);
@@ -267,10 +271,32 @@ static void find_voice(struct plan_line *l)
 		l->voice_from = 0;
 }
 
+/* The same at every time and place. */
+static enum err make_noise(struct plan_line *l)
+{
+	size_t n = (size_t)l->noise * 8;
+	uint32_t dice = 1;
+
+	l->made = malloc(n);
+	if (!l->made)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < n; i++) {
+		dice = dice * 1664525 + 1013904223;
+		l->made[i] = wav_mulaw((int16_t)(dice >> 16) / 4);
+	}
+	l->audio = span_of(l->made, n);
+	find_voice(l);
+	return ERR_OK;
+}
+
 static enum err line_sound(struct plan_line *l, struct speech *sp, struct buf *why)
 {
 	const struct clip *c = NULL;
-	enum err e = l->say ? speech_get(sp, SPEECH_CALLER, span_z(l->say), &c, why) : speech_file(sp, l->play, span_z(l->play), &c, why);
+	enum err e;
+
+	if (l->noise != FIELD_NULL_INT)
+		return make_noise(l);
+	e = l->say ? speech_get(sp, SPEECH_CALLER, span_z(l->say), &c, why) : speech_file(sp, l->play, span_z(l->play), &c, why);
 
 	if (e)
 		return e;

@@ -13,14 +13,15 @@ enum plan_kind { PK_SAY, PK_DTMF, PK_SILENCE, PK_PATTERN, PK_HANGUP };
 struct plan_line {
 	char *say, *play, *dtmf;
 	double pattern;                       /* seconds */
-	int64_t silence;                      /* ms */
+	int64_t silence, noise;               /* ms */
 	bool hangup;
 	int64_t interrupt_ms;                 /* null, or: begins so long after the agent was first heard */
 	int64_t after_ms;                     /* null, or: begins so long after the line before, whatever the agent does */
 	bool answer;                          /* an answer is waited for */
 	/* made of these */
 	enum plan_kind kind;
-	struct span audio;                    /* mu-law; say and play */
+	struct span audio;                    /* mu-law; say, play and noise */
+	uint8_t *made;                        /* the noise */
 	uint32_t voice_from, voice_to;        /* ms of the audio where the voice begins and ends */
 };
 
@@ -43,7 +44,7 @@ struct plan_machine {                         /* who answered an outbound call *
 
 struct plan {
 	char *name, *from, *to, *method, *dial, *parameters, *expect;
-	int64_t quiet_ms, patience_ms, hangup_ms, say_ms, status_delay_ms;
+	int64_t quiet_ms, patience_ms, hangup_ms, say_ms, status_delay_ms, repeat;
 	bool outbound;                        /* Offhook has called `from`, who has answered */
 	struct plan_machine machine;
 	struct plan_line *lines;

@@ -103,7 +103,7 @@ static struct json_object *turn_json(struct jbuild *b, const struct call *c, con
 	struct json_object *o = json_obj(b);
 
 	json_set(b, o, "line", json_int(b, t->line + 1));
-	json_set(b, o, "said", json_strz(b, l->say ? l->say : l->play ? l->play : l->dtmf));
+	json_set(b, o, "said", json_strz(b, l->say ? l->say : l->play ? l->play : l->noise != FIELD_NULL_INT ? "(noise)" : l->dtmf));
 	json_set(b, o, "interrupts", json_bool(b, t->interrupts));
 	put_ms(b, o, "began_ms", c->answered_us, t->begin_us);
 	put_ms(b, o, "spoken_ms", t->voice_us, t->end_us);

@@ -150,7 +150,7 @@ static void begin(struct call *c, const struct stream *s, const struct plan_line
 	t->offset = 0;
 	t->last_key_us = 0;
 	if (l->kind == PK_SAY)
-		phone_say(c, "caller", "%s\"%s\"", turn->interrupts ? "breaks in: " : "", l->say ? l->say : l->play);
+		phone_say(c, "caller", "%s\"%s\"", turn->interrupts ? "breaks in: " : "", l->say ? l->say : l->play ? l->play : "(noise)");
 	else if (l->kind == PK_DTMF)
 		phone_say(c, "caller", "presses %s", l->dtmf);
 	else if (l->kind == PK_PATTERN)

@@ -298,11 +298,11 @@ enum err play_model_new(struct play *p, struct buf *why)
 		return ERR_NOMEM;
 	p->model = m;
 	e = p->file.model ? scenario_parse(&m->scenario, span_z(p->file.model), &text) : scenario_default(&m->scenario, &text);
-	if (e) {
+	if (e)
 		play_refuse(why, "model", text.n ? buf_z(&text) : err_text(e));
-		buf_fini(&text);
+	buf_fini(&text);
+	if (e)
 		return e;
-	}
 	m->model.scenario = m->scenario;
 	m->model.speech = p->speech;
 	m->model.dialect = dialect_named(p->file.dialect);

@@ -365,10 +365,6 @@ static char *copy(const char *z)
 
 static void conf_fill(struct play *p, struct phone_conf *c)
 {
-	free(c->account);
-	free(c->token);
-	c->account = span_dup(SPAN("AC0ff00c00000000000000000000000001"));       /* not the environment's */
-	c->token = span_dup(SPAN("0ff00c000000000000000000000000aa"));
 	c->save = copy(p->conf->save);
 	c->save_both = copy(p->conf->save_both);
 	c->delay_ms = p->file.delay_ms;
@@ -421,7 +417,7 @@ enum err play_phone_new(struct play *p, struct buf *why)
 	w->talk_ms = -1;
 	pattern_check_init(&w->heard, 0, NULL);
 	ph->way = &way;
-	e = phone_conf_read(&ph->conf, 0, NULL, why);
+	e = phone_conf_defaults(&ph->conf);
 	if (e)
 		return e;
 	conf_fill(p, &ph->conf);

@@ -275,11 +275,11 @@ static void tell_turn(struct play *p, const struct turn *u, const struct turn *w
 	if (!done || (was->completed_at != FIELD_NULL_INT && was->interrupted == cut && strcmp(or_nothing(was->text), or_nothing(u->text)) == 0))
 		return;
 	if (u->tool)
-		play_say(p, "tool", "%s", u->tool);
+		play_say(p, "record", "tool: %s", u->tool);
 	else if (cut)
-		play_say(p, u->role, "\"%s\" - cut, %lld ms of it were heard", or_nothing(u->text), (long long)u->heard_ms);
+		play_say(p, "record", "%s: \"%s\" - cut, %lld ms of it were heard", u->role, or_nothing(u->text), (long long)u->heard_ms);
 	else
-		play_say(p, u->role, "\"%s\"", or_nothing(u->text));
+		play_say(p, "record", "%s: \"%s\"", u->role, or_nothing(u->text));
 }
 
 static void op_save_turn(void *ctx, const struct turn *u)

@@ -3,6 +3,7 @@
 #include "base/proc.h"
 #include "tests/sim/model.h"
 #include "tests/sim/phone_conf.h"
+#include "tests/sim/play.h"
 #include "tests/sim/tool.h"
 
 static void page_read(struct buf *page)
@@ -85,7 +86,21 @@ static void every_option_of_the_tool_has_its_line(void **state)
 	(void)state;
 	page_read(&page);
 	tool_help(&help);
-	part = part_of(&page, ".Ss offhook-sim tool", ".Sh EXIT");
+	part = part_of(&page, ".Ss offhook-sim tool", ".Ss offhook-sim play");
+	assert_int_equal(all_named(buf_span(&help), part), count(part));
+	buf_fini(&page);
+	buf_fini(&help);
+}
+
+static void every_option_of_play_has_its_line(void **state)
+{
+	struct buf page = BUF_INIT, help = BUF_INIT;
+	struct span part;
+
+	(void)state;
+	page_read(&page);
+	play_help(&help);
+	part = part_of(&page, ".Ss offhook-sim play", ".Sh EXIT");
 	assert_int_equal(all_named(buf_span(&help), part), count(part));
 	buf_fini(&page);
 	buf_fini(&help);
@@ -97,6 +112,7 @@ int main(void)
 		cmocka_unit_test(every_option_of_the_model_has_its_line),
 		cmocka_unit_test(every_option_of_the_phone_has_its_line),
 		cmocka_unit_test(every_option_of_the_tool_has_its_line),
+		cmocka_unit_test(every_option_of_play_has_its_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
