@@ -277,7 +277,7 @@ static enum err make_noise(struct plan_line *l)
 	size_t n = (size_t)l->noise * 8;
 	uint32_t dice = 1;
 
-	l->made = malloc(n);
+	l->made = malloc(n + 1);
 	if (!l->made)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < n; i++) {

@@ -1,4 +1,7 @@
 /* play_report - what came of a call, as JSON, held against what its file expects. */
+#include <math.h>
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "phone_expect.h"
 #include "play.h"
@@ -17,19 +20,43 @@ static struct json_object *problems(struct play *p, struct jbuild *b)
 	return list;
 }
 
-/* How far what the model was told of each cut is from what was heard, when the two lists are as long. */
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static struct json_object *quantiles(struct jbuild *b, double *v, size_t n)
+{
+	struct json_object *o = json_obj(b);
+
+	if (n)
+		qsort(v, n, sizeof *v, by_size);
+	json_set(b, o, "n", json_int(b, (int64_t)n));
+	json_set(b, o, "p50", json_num(b, n ? v[(n - 1) / 2] : NAN));
+	json_set(b, o, "p99", json_num(b, n ? v[(n - 1) * 99 / 100] : NAN));
+	json_set(b, o, "max", json_num(b, n ? v[n - 1] : NAN));
+	return o;
+}
+
+/* How far what the model was told of each cut is from what was heard, when the two lists are as long; and how far that is, whichever way. */
 static void errors(struct jbuild *b, struct json_object *o)
 {
 	struct json_object *told = json_path(o, "model.truncated"), *heard = json_get(o, "cuts"), *list = json_arr(b);
-	size_t n = told ? json_object_array_length(told) : 0;
+	size_t n = told && json_object_array_length(told) == json_object_array_length(heard) ? json_object_array_length(told) : 0;
+	double *sizes = calloc(n + 1, sizeof *sizes);
 
-	for (size_t i = 0; i < n && n == json_object_array_length(heard); i++) {
+	for (size_t i = 0; sizes && i < n; i++) {
 		double is = json_object_get_double(json_object_array_get_idx(heard, i)), said = 0;
 
 		json_get_num(json_object_array_get_idx(told, i), "audio_end_ms", &said);
 		json_push(b, list, json_num(b, said - is));
+		sizes[i] = fabs(said - is);
 	}
 	json_set(b, o, "cut_errors_ms", list);
+	json_set(b, o, "cut_error_ms", quantiles(b, sizes, sizes ? n : 0));
+	free(sizes);
 }
 
 struct json_object *play_json(struct play *p, struct jbuild *b)
