@@ -188,7 +188,7 @@ void mcp_item_free(struct mcp_item *m);
 void mcp_item_write(struct buf *b, const struct item *it);
 void mcp_run(struct model_sess *s, struct item *call);
 bool mcp_acceptable(struct model_sess *s, struct json_object *given, struct complaint *c);      /* an mcp_approval_response */
-void mcp_answered(struct model_sess *s, struct json_object *given);                  /* by the client */
+void mcp_on_answer(struct model_sess *s, struct json_object *given);                  /* by the client */
 
 /* model_input.c */
 void input_audio(struct model_sess *s, const uint8_t *p, size_t n);

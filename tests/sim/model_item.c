@@ -278,7 +278,7 @@ bool item_on_create(struct model_sess *s, struct json_object *ev, struct complai
 	item_emit(s, "conversation.item.done", it);
 	item_put(it);
 	if (is_verdict(given) && !s->dead)
-		mcp_answered(s, given);
+		mcp_on_answer(s, given);
 	return true;
 }
 

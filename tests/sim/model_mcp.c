@@ -397,7 +397,7 @@ static void approved(struct model_sess *s, const struct item *request)
 	item_put(it);
 }
 
-void mcp_answered(struct model_sess *s, struct json_object *given)
+void mcp_on_answer(struct model_sess *s, struct json_object *given)
 {
 	struct item *request = request_of(s, given);
 	bool yes = false;
