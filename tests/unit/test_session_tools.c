@@ -814,6 +814,42 @@ static void p35_a_mailbox_that_never_listens_is_hung_up_on(void **st)
 	w_end(w);
 }
 
+/* A notice is played before the stream: that takes longer than to tell a mailbox from a person. */
+static void p35_who_answered_may_be_known_before_the_stream_is_there(void **st)
+{
+	(void)st;
+	for (int i = 0; i < 4; i++) {
+		struct setup *s = tool_setup();
+		struct world *w;
+
+		s->voicemail = i % 2 ? strdup("Please call back") : NULL;
+		w = w_begin(i < 2 ? s : NULL);
+		if (i < 2)
+			w_ready(w);
+		w_event(w, EV_MACHINE, "machine_start");
+		if (i >= 2) {
+			session_take_setup(w->s, s);
+			w_event(w, EV_RECORD, NULL);
+			w_ready(w);
+		}
+		w_answer(w, "resp_G", "item_G", 500, "Hello");
+		assert_null(strstr(buf_z(&w->log), "outcome"));
+		forget(w);
+		w_start(w);
+		w_run(w, 200);
+		assert_int_equal(w->down.n, 0);                  /* nothing of the greeting */
+		assert_int_equal(strstr(buf_z(&w->log), "outcome ended agent_ended hangup;") != NULL, i % 2 == 0);
+		assert_int_equal(strstr(buf_z(&w->log), "Please call back") != NULL, i % 2 == 1);
+		if (i % 2) {
+			assert_non_null(strstr(buf_z(&w->log), "create;"));
+			w_answer(w, "r1", "iA", 500, "Please call back");
+			w_run(w, 800);
+			assert_non_null(strstr(buf_z(&w->log), "outcome ended agent_ended hangup;"));
+		}
+		w_end(w);
+	}
+}
+
 static void a_result_that_comes_behind_a_new_connection_reaches_it_as_history(void **st)
 {
 	struct world *w = w_talking(tool_setup());
@@ -902,6 +938,7 @@ int main(void)
 		cmocka_unit_test(p35_a_mailbox_gets_its_message_or_nothing_and_a_fax_nothing),
 		cmocka_unit_test(p35_a_message_that_the_greeting_cuts_is_left_behind_it),
 		cmocka_unit_test(p35_a_mailbox_that_never_listens_is_hung_up_on),
+		cmocka_unit_test(p35_who_answered_may_be_known_before_the_stream_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
