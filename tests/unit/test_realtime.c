@@ -74,6 +74,8 @@ static void events_have_their_types_under_new_and_old_names(void **st)
 		{ "response.output_audio.done", RT_AUDIO_DONE }, { "response.audio.done", RT_AUDIO_DONE },
 		{ "response.output_audio_transcript.delta", RT_WORDS_DELTA }, { "response.audio_transcript.delta", RT_WORDS_DELTA },
 		{ "response.output_audio_transcript.done", RT_WORDS_DONE }, { "response.audio_transcript.done", RT_WORDS_DONE },
+		{ "conversation.item.done", RT_ADDED_DONE }, { "response.mcp_call.in_progress", RT_MCP_BEGUN }, { "response.mcp_call.completed", RT_MCP_OVER },
+		{ "response.mcp_call.failed", RT_MCP_OVER }, { "mcp_list_tools.failed", RT_MCP_NO_TOOLS }, { "mcp_list_tools.completed", RT_NOTED },
 		{ "rate_limits.updated", RT_NOTED }, { "conversation.item.created", RT_NOTED }, { "ping", RT_NOTED },
 		{ "output_audio_buffer.started", RT_UNKNOWN }, { "session.closed", RT_UNKNOWN }, { "", RT_UNKNOWN },
 	};
@@ -85,6 +87,26 @@ static void events_have_their_types_under_new_and_old_names(void **st)
 		if (read_it(text).type != rows[i].type)
 			fail_msg("%s is read as %d", rows[i].name, read_it(text).type);
 	}
+}
+
+static void an_mcp_call_says_what_it_came_to(void **st)
+{
+#define CALL_DONE(output, error) \
+	"{\"type\":\"conversation.item.done\",\"item\":{\"id\":\"mcp_1\",\"type\":\"mcp_call\",\"server_label\":\"crm\",\"name\":\"find\",\"arguments\":\"{}\"," \
+	"\"output\":" output ",\"error\":" error "}}"
+	struct realtime_msg m = read_it(CALL_DONE("\"{\\\"id\\\":7}\"", "null"));
+
+	(void)st;
+	assert_span(m.item.server_label, "crm");
+	assert_span(m.item.name, "find");
+	assert_span(m.item.output, "{\"id\":7}");
+	assert_null(m.item.error.p);
+	m = read_it(CALL_DONE("null", "{\"type\":\"http_error\",\"code\":502,\"message\":\"bad gateway\"}"));
+	assert_null(m.item.output.p);
+	assert_span(m.item.error, "bad gateway");
+	m = read_it(CALL_DONE("null", "null"));
+	assert_null(m.item.output.p);
+	assert_null(m.item.error.p);
 }
 
 static void what_cannot_be_read_is_said_to_be(void **st)
@@ -304,6 +326,7 @@ int main(void)
 		cmocka_unit_test_teardown(audio_is_read_the_same_on_both_roads, done),
 		cmocka_unit_test_teardown(only_plain_audio_takes_the_fast_road, done),
 		cmocka_unit_test_teardown(events_have_their_types_under_new_and_old_names, done),
+		cmocka_unit_test_teardown(an_mcp_call_says_what_it_came_to, done),
 		cmocka_unit_test_teardown(what_cannot_be_read_is_said_to_be, done),
 		cmocka_unit_test_teardown(nulls_and_wrong_types_are_absent, done),
 		cmocka_unit_test_teardown(a_session_is_confirmed_by_formats_and_voice, done),

@@ -874,7 +874,7 @@ static void out_of_memory_anywhere_is_survived(void **st)
 	(void)st;
 #ifdef OFFHOOK_FAULTS
 	for (unsigned n = 0;; n++) {
-		struct world *w = w_talking(tool_setup());
+		struct world *w = mcp_talking();
 		bool met;
 
 		fault_arm(n);
@@ -889,6 +889,16 @@ static void out_of_memory_anywhere_is_survived(void **st)
 		press_keys(w, "12#");
 		result(w, 2, 200, "taken");
 		w_done(w, "f", "completed");
+		w_response(w, "r4");
+		mcp_asks(w, "m1", "find");
+		mcp_asks(w, "m2", "erase");
+		calls_done(w, "r4", "completed");
+		mcp_begins(w, "x1");
+		mcp_begins(w, "x2");
+		mcp_ends(w, "x1", "\"found\"");
+		mcp_ends(w, "x2", "{\"type\":\"http_error\",\"message\":\"gone\"}");
+		w_run(w, 400);
+		w_answer(w, "r5", "iB", 200, "Found");
 		asks(w, "r2", "transfer_call", "{\\\"target\\\":\\\"Sales\\\"}");
 		w_answer(w, "r3", "iA", 200, "One moment");
 		w_run(w, 600);
