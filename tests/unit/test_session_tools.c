@@ -815,7 +815,7 @@ static void p35_a_mailbox_that_never_listens_is_hung_up_on(void **st)
 }
 
 /* A notice is played before the stream: that takes longer than to tell a mailbox from a person. */
-static void p35_who_answered_may_be_known_before_the_stream_is_there(void **st)
+static void p35_who_answered_is_kept_while_there_is_no_stream(void **st)
 {
 	(void)st;
 	for (int i = 0; i < 4; i++) {
@@ -948,7 +948,7 @@ int main(void)
 		cmocka_unit_test(p35_a_mailbox_gets_its_message_or_nothing_and_a_fax_nothing),
 		cmocka_unit_test(p35_a_message_that_the_greeting_cuts_is_left_behind_it),
 		cmocka_unit_test(p35_a_mailbox_that_never_listens_is_hung_up_on),
-		cmocka_unit_test(p35_who_answered_may_be_known_before_the_stream_is_there),
+		cmocka_unit_test(p35_who_answered_is_kept_while_there_is_no_stream),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
