@@ -77,6 +77,9 @@ static enum err name_form(const char *name, struct buf *why)
 		return refuse(why, "name", "must not be empty");
 	if (strchr(name, '/'))
 		return refuse(why, "name", "must not contain '/'");
+	for (const char *p = name; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7F)
+			return refuse(why, "name", "must be one line, without control characters");
 	return span_int(span_z(name), &n) ? refuse(why, "name", "must not be a number alone") : ERR_OK;
 }
 
@@ -87,12 +90,26 @@ static bool same(const char *a, const char *b)
 
 /* --- account --- */
 
+/* Everything that has no account of its own is found by this name. */
+static enum err default_stays(struct txn *t, const struct account *a, struct buf *why)
+{
+	struct account was;
+	enum err e = account_get(t, span_z(a->id), &was);
+
+	if (e)
+		return e == ERR_NOTFOUND ? ERR_OK : e;
+	if (same(was.name, DEFAULT_NAME) && !same(a->name, DEFAULT_NAME))
+		e = refuse(why, "name", "the account " DEFAULT_NAME " keeps its name");
+	record_fini(&account_type, &was);
+	return e;
+}
+
 enum err account_check(struct txn *t, void *rec, bool create, struct buf *why)
 {
 	struct account *a = rec, other;
 	enum err e = name_form(a->name, why);
 
-	(void)create;
+	e = e || create ? e : default_stays(t, a, why);
 	if (e)
 		return e;
 	e = account_by_name(t, span_z(a->name), &other);

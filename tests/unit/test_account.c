@@ -111,6 +111,23 @@ static void the_default_account_cannot_be_deleted(void **state)
 	buf_fini(&why);
 }
 
+static void names_that_cannot_be(void **state)
+{
+	struct home *h = *state;
+	struct buf why = BUF_INIT;
+	struct account a;
+
+	assert_int_equal(home_do(h, OP_GET, "account", "default", &a, NULL), ERR_OK);
+	home_set("account", &a, "name", "main");
+	assert_int_equal(home_do(h, OP_UPDATE, "account", NULL, &a, &why), ERR_VALUE);
+	assert_string_equal(buf_z(&why), "name: the account default keeps its name");
+	record_fini(&account_type, &a);
+	assert_int_equal(home_make(h, "account", &why, "name", "two\nlines", NULL), ERR_VALUE);
+	assert_string_equal(buf_z(&why), "name: must be one line, without control characters");
+	assert_int_equal(home_make(h, "account", NULL, "name", "S\xC3\xB6hne & Co", NULL), ERR_OK);
+	buf_fini(&why);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +137,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(secrets_are_sealed_and_print_as_set, home_setup_started, home_teardown),
 		cmocka_unit_test_setup_teardown(a_secret_that_reads_set_stays_what_it_was, home_setup_started, home_teardown),
 		cmocka_unit_test_setup_teardown(the_default_account_cannot_be_deleted, home_setup_started, home_teardown),
+		cmocka_unit_test_setup_teardown(names_that_cannot_be, home_setup_started, home_teardown),
 	};
 
 	HOME_HELPER(argc, argv);
