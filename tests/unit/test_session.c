@@ -546,6 +546,38 @@ static void latency_is_from_the_last_word_to_the_first_audio_heard(void **st)
 	w_end(w);
 }
 
+static void an_answer_of_several_items_has_one_latency(void **st)
+{
+	struct world *w = w_talking(silent_setup());
+
+	(void)st;
+	w_speech(w, "u");
+	w_speech_over(w, "u");
+	w_run(w, 300);
+	w_response(w, "r");
+	w_delta(w, "r", "i1", 500);
+	w_item_done(w, "r", "i1");
+	w_delta(w, "r", "i2", 500);
+	w_item_done(w, "r", "i2");
+	w_done(w, "r", "completed");
+	w_run(w, 1400);
+	stop(w);
+	assert_int_equal(w->outcome.latency_p50_ms, w->outcome.latency_p95_ms);
+	w_end(w);
+}
+
+static void what_an_answer_has_cost_is_stored_with_it(void **st)
+{
+	struct world *w = w_talking(silent_setup());
+
+	(void)st;
+	w->last = (struct call_changes){ .cost = 0 };
+	w_answer(w, "r", "i", 200, "x");
+	assert_true(w->last.cost > 0);
+	assert_int_equal(w->last.usage[0], 380);
+	w_end(w);
+}
+
 /* --- memory --- */
 
 static void out_of_memory_anywhere_is_survived(void **st)
@@ -616,6 +648,8 @@ int main(void)
 		cmocka_unit_test(an_agent_that_stores_nothing_still_counts),
 		cmocka_unit_test(what_was_under_way_at_the_end_is_written_down),
 		cmocka_unit_test(latency_is_from_the_last_word_to_the_first_audio_heard),
+		cmocka_unit_test(an_answer_of_several_items_has_one_latency),
+		cmocka_unit_test(what_an_answer_has_cost_is_stored_with_it),
 		cmocka_unit_test(out_of_memory_anywhere_is_survived),
 	};
 

@@ -40,6 +40,47 @@ static void the_conversation_is_given_to_the_next_connection_and_nothing_is_said
 	w_end(w);
 }
 
+static void a_greeting_that_was_interrupted_is_not_repeated(void **st)
+{
+	struct world *w = w_begin(w_setup());
+
+	(void)st;
+	w_ready(w);
+	w_start(w);
+	w_response(w, "resp_G");
+	w_delta(w, "resp_G", "item_G", 2000);
+	w_run(w, 500);
+	w_speech(w, "u1");
+	assert_non_null(strstr(buf_z(&w->log), "save greeted;"));
+	w_done(w, "resp_G", "cancelled");
+	w_words(w, "resp_G", "item_G", "Hello and welcome");
+	w_speech_over(w, "u1");
+	w_heard(w, "u1", "Hi");
+	forget(w);
+	drop(w);
+	w_ready(w);
+	assert_null(strstr(buf_z(&w->log), "greet;"));
+	w_end(w);
+}
+
+static void a_new_connection_interrupts_when_the_protected_greeting_is_over(void **st)
+{
+	struct setup *s = w_setup();
+	struct world *w;
+
+	(void)st;
+	free(s->upstreams[0].host);
+	free(s->upstreams[0].model);
+	free(s->upstreams[0].session_update);
+	w_update_of(&s->upstreams[0], "first", true);
+	s->greeting_interruptible = false;
+	w = w_talking(s);
+	drop(w);
+	w_ready(w);
+	expect(w, "dial first;update;greeted;rebuild;assistant Hello;");
+	w_end(w);
+}
+
 static void a_turn_that_was_understood_is_answered_by_the_next_connection(void **st)
 {
 	struct world *w = w_conversing();
@@ -148,6 +189,49 @@ static void a_turn_spoken_to_its_end_is_heard_again_when_its_words_are_not_known
 	expect(w, "");
 	w_run(w, 200);
 	expect(w, "create;");                                    /* nobody has noticed it: then it is asked for */
+	w_end(w);
+}
+
+static void what_was_written_down_of_it_is_not_written_down_twice(void **st)
+{
+	struct world *w = w_talking(silent_setup());
+
+	(void)st;
+	w_frame(w, 1);
+	w_speech(w, "u1");
+	w_model(w, "{\"type\":\"conversation.item.input_audio_transcription.delta\",\"item_id\":\"u1\",\"content_index\":0,\"delta\":\"All of\"}");
+	w_event(w, EV_MODEL_CLOSED, "1006");
+	w_run(w, 300);
+	w_ready(w);
+	w_speech(w, "u2");
+	w_speech_over(w, "u2");
+	w_heard(w, "u2", "All of it");
+	forget(w);
+	stop(w);
+	assert_null(strstr(buf_z(&w->log), "user All of;"));
+	w_end(w);
+}
+
+/* Whether it was an interruption is for the next connection to find out; nothing is made any more that could be cut. */
+static void speech_that_was_in_doubt_is_heard_by_the_next_connection(void **st)
+{
+	struct setup *s = silent_setup();
+	struct world *w;
+
+	(void)st;
+	s->resume_false_barge_in = true;
+	w = w_talking(s);
+	w_answer(w, "r1", "a1", 3000, "long");
+	w_run(w, 500);
+	for (unsigned i = 0; i < 50; i++)
+		w_frame(w, 1);
+	w_model(w, "{\"type\":\"input_audio_buffer.speech_started\",\"event_id\":\"e\",\"audio_start_ms\":500,\"item_id\":\"u1\"}");
+	w_model(w, "{\"type\":\"input_audio_buffer.speech_stopped\",\"event_id\":\"e\",\"audio_end_ms\":900,\"item_id\":\"u1\"}");
+	w_event(w, EV_MODEL_CLOSED, "1006");
+	w_run(w, 300);
+	buf_reset(&w->up);
+	w_ready(w);
+	assert_int_equal(w->up.n, 25 * 160);
 	w_end(w);
 }
 
@@ -578,11 +662,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_conversation_is_given_to_the_next_connection_and_nothing_is_said),
+		cmocka_unit_test(a_greeting_that_was_interrupted_is_not_repeated),
+		cmocka_unit_test(a_new_connection_interrupts_when_the_protected_greeting_is_over),
 		cmocka_unit_test(a_turn_that_was_understood_is_answered_by_the_next_connection),
 		cmocka_unit_test(an_answer_asked_for_and_not_begun_is_asked_for_again),
 		cmocka_unit_test(an_answer_that_broke_off_is_gone_on_with),
 		cmocka_unit_test(words_nobody_has_understood_are_heard_by_the_next_connection),
 		cmocka_unit_test(a_turn_spoken_to_its_end_is_heard_again_when_its_words_are_not_known),
+		cmocka_unit_test(what_was_written_down_of_it_is_not_written_down_twice),
+		cmocka_unit_test(speech_that_was_in_doubt_is_heard_by_the_next_connection),
 		cmocka_unit_test(what_was_understood_is_not_heard_twice),
 		cmocka_unit_test(what_the_caller_did_not_hear_of_an_old_answer_is_taken_back),
 		cmocka_unit_test(keys_pressed_meanwhile_are_given_once),

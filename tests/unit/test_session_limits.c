@@ -267,6 +267,26 @@ static void keys_are_no_silence(void **st)
 	w_end(w);
 }
 
+static void a_question_that_could_not_be_asked_yet_is_not_asked_behind_a_key(void **st)
+{
+	struct setup *set = w_setup();
+	struct world *w;
+
+	(void)st;
+	set->idle_ms = 30000;
+	w = w_talking(set);
+	w_run(w, 29400);
+	w_event(w, EV_MODEL_CLOSED, "1006");
+	w_run(w, 1000);
+	press(w, '#');
+	forget(w);
+	w_ready(w);
+	w_run(w, 100);
+	assert_null(strstr(buf_z(&w->log), "say"));
+	assert_non_null(strstr(buf_z(&w->log), "create;"));
+	w_end(w);
+}
+
 static void the_goodbye_is_left_out_when_no_model_is_there(void **st)
 {
 	struct setup *set = w_setup();
@@ -344,6 +364,7 @@ int main(void)
 		cmocka_unit_test(a_call_that_comes_back_is_as_old_as_its_record),
 		cmocka_unit_test(a_stream_that_comes_back_does_not_make_the_call_younger),
 		cmocka_unit_test(keys_are_no_silence),
+		cmocka_unit_test(a_question_that_could_not_be_asked_yet_is_not_asked_behind_a_key),
 		cmocka_unit_test(the_goodbye_is_left_out_when_no_model_is_there),
 		cmocka_unit_test(a_call_costs_no_more_than_it_may),
 		cmocka_unit_test(what_other_calls_spend_ends_this_one),

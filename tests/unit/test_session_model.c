@@ -346,6 +346,23 @@ static void ten_unreadable_messages_in_a_row_are_a_dropped_connection(void **st)
 	w_end(w);
 }
 
+static void what_comes_before_the_session_is_confirmed_is_not_listened_to(void **st)
+{
+	struct world *w = w_begin(silent_setup());
+
+	(void)st;
+	w_start(w);
+	w_created(w);
+	forget(w);
+	w_response(w, "r");
+	w_delta(w, "r", "i", 500);
+	w_heard(w, "u", "hello");
+	w_run(w, 100);
+	expect(w, "");
+	assert_int_equal(w->down.n, 0);
+	w_end(w);
+}
+
 static void audio_that_cannot_be_read_counts_as_well(void **st)
 {
 	struct world *w = w_talking(silent_setup());
@@ -418,6 +435,7 @@ int main(void)
 		cmocka_unit_test(the_callers_audio_of_a_gap_is_kept_and_the_call_goes_on),
 		cmocka_unit_test(an_expired_session_is_replaced),
 		cmocka_unit_test(ten_unreadable_messages_in_a_row_are_a_dropped_connection),
+		cmocka_unit_test(what_comes_before_the_session_is_confirmed_is_not_listened_to),
 		cmocka_unit_test(audio_that_cannot_be_read_counts_as_well),
 		cmocka_unit_test(a_model_that_takes_no_control_message_counts_as_dropped),
 		cmocka_unit_test(older_event_names_are_understood),
