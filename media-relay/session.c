@@ -372,7 +372,7 @@ static void first_heard(void *ctx, const struct playback_item *it, int64_t at_ms
 
 	int64_t ms = at_ms > s->last_word_ms ? at_ms - s->last_word_ms : 0;
 
-	transcript_begun(&s->script, part_of(it));
+	transcript_begun(&s->script, part_of(it), session_now(s) - at_ms);
 	if (s->last_word_ms < 0 || !it->response[0])                     /* a stored sentence is no answer */
 		return;
 	transcript_latency(&s->script, part_of(it), s->last_word_ms, it->first_sent_ms, at_ms);

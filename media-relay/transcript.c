@@ -295,13 +295,15 @@ void transcript_words(struct transcript *t, struct part part, struct span respon
 	settle(t, o);
 }
 
-void transcript_begun(struct transcript *t, struct part part)
+/* Made it was before, in the greeting's case before there was a caller. */
+void transcript_begun(struct transcript *t, struct part part, int64_t ago_ms)
 {
 	struct open_turn *o = find(t, part, false);
 
 	if (!o || o->begun)
 		return;
 	o->begun = true;
+	o->started_at = t->ops->wall_ms(t->ctx) - ago_ms;
 	settle(t, o);
 }
 

@@ -63,7 +63,7 @@ void transcript_keys(struct transcript *t, struct span text);
 void transcript_answer(struct transcript *t, struct part part, struct span response);  /* its first audio or words came */
 void transcript_words_delta(struct transcript *t, struct part part, struct span response, struct span words);
 void transcript_words(struct transcript *t, struct part part, struct span response, struct span words);
-void transcript_begun(struct transcript *t, struct part part);                         /* its first audio was heard */
+void transcript_begun(struct transcript *t, struct part part, int64_t ago_ms);         /* its first audio was heard, so long ago */
 /* Where the time from the caller's last word to the first sound went; times of the session's clock. */
 void transcript_latency(struct transcript *t, struct part part, int64_t last_word_ms, int64_t sent_ms, int64_t heard_ms);
 void transcript_played(struct transcript *t, struct part part, int64_t heard_ms);      /* to its end */

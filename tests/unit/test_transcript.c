@@ -66,7 +66,7 @@ static void speak(const char *item, const char *words)
 {
 	transcript_answer(&t, (struct part){ span_z(item), 0 }, SPAN("r"));
 	transcript_words(&t, (struct part){ span_z(item), 0 }, SPAN("r"), span_z(words));
-	transcript_begun(&t, (struct part){ span_z(item), 0 });
+	transcript_begun(&t, (struct part){ span_z(item), 0 }, 0);
 }
 
 static void numbers_follow_the_order_of_speaking_not_of_the_words(void **st)
@@ -131,7 +131,7 @@ static void words_that_come_after_the_cut_are_added(void **st)
 	(void)st;
 	transcript_answer(&t, PART("a"), SPAN("r"));
 	transcript_words_delta(&t, PART("a"), SPAN("r"), SPAN("one two"));
-	transcript_begun(&t, PART("a"));
+	transcript_begun(&t, PART("a"), 0);
 	transcript_cut(&t, PART("a"), 1000, 2000);
 	transcript_words(&t, PART("a"), SPAN("r"), SPAN("one two three four"));
 	saved("0 assistant 'one' of 'one two' cut at 1000;0 assistant 'one two' of 'one two three four' cut at 1000;");
@@ -195,7 +195,7 @@ static void long_words_are_bounded(void **st)
 	memset(words, 'w', sizeof words);
 	for (int i = 0; i < 200; i++)
 		transcript_words_delta(&t, PART("a"), SPAN("r"), span_of(words, sizeof words));
-	transcript_begun(&t, PART("a"));
+	transcript_begun(&t, PART("a"), 0);
 	transcript_finish(&t);
 	assert_in_range(world.log.n, 60000, 70000);
 }
@@ -206,7 +206,7 @@ static void a_turn_says_where_the_time_before_it_went(void **st)
 	world.now = 1600;
 	transcript_answer(&t, PART("a"), SPAN("r"));
 	transcript_words(&t, PART("a"), SPAN("r"), SPAN("answer"));
-	transcript_begun(&t, PART("a"));
+	transcript_begun(&t, PART("a"), 0);
 	transcript_latency(&t, PART("a"), 1000, 1620, 1780);
 	transcript_cut(&t, PART("a"), 300, 2000);
 	assert_string_equal(world.meta, "{\"audio_ms\":2000,\"latency\":{\"first_delta_ms\":600,\"first_sent_ms\":620,\"first_heard_ms\":780}}");
@@ -223,6 +223,20 @@ static void a_caller_s_turn_is_timed_by_its_speech(void **st)
 	assert_int_equal(world.began, 4700);
 	assert_int_equal(world.ended, 7450);
 	assert_string_equal(world.meta, "");
+}
+
+static void an_agents_turn_is_timed_by_when_it_was_heard(void **st)
+{
+	(void)st;
+	transcript_answer(&t, PART("a"), SPAN("r"));
+	transcript_words(&t, PART("a"), SPAN("r"), SPAN("greeting"));
+	world.wall = 9000;                                       /* it waited for the stream */
+	transcript_begun(&t, PART("a"), 280);
+	assert_int_equal(world.began, 8720);
+	world.wall = 9700;
+	transcript_played(&t, PART("a"), 900);
+	assert_int_equal(world.began, 8720);
+	assert_int_equal(world.ended, 9700);
 }
 
 static void percentiles_are_by_nearest_rank(void **st)
@@ -314,6 +328,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(long_words_are_bounded, begin, end),
 		cmocka_unit_test_setup_teardown(a_turn_says_where_the_time_before_it_went, begin, end),
 		cmocka_unit_test_setup_teardown(a_caller_s_turn_is_timed_by_its_speech, begin, end),
+		cmocka_unit_test_setup_teardown(an_agents_turn_is_timed_by_when_it_was_heard, begin, end),
 		cmocka_unit_test_setup_teardown(percentiles_are_by_nearest_rank, begin, end),
 		cmocka_unit_test_setup_teardown(totals_go_on_from_what_the_record_held, begin, end),
 		cmocka_unit_test_setup_teardown(events_are_numbered_and_carry_json, begin, end),
