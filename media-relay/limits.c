@@ -54,6 +54,11 @@ bool limits_words(struct limits *l)
 	return off;
 }
 
+bool limits_over(const struct limits *l)
+{
+	return l->stage == LS_GOODBYE && l->why != LIMIT_IDLE;
+}
+
 static enum limits_act act(struct limits *l, enum limits_act a, enum limit why, int64_t now_ms)
 {
 	l->why = why;
@@ -184,7 +189,7 @@ enum limits_act limits_tick(struct limits *l, const struct limits_now *n)
 	int64_t ms = step(l, n->now_ms);
 	enum limits_act a;
 
-	if (l->stage == LS_GOODBYE && l->why != LIMIT_IDLE)
+	if (limits_over(l))
 		return goodbye(l, n);
 	a = hard(l, n);
 	if (a != LA_NONE)

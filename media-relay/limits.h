@@ -49,6 +49,7 @@ struct limits_now {
 void limits_init(struct limits *l, int64_t idle_ms, int64_t max_call_ms, double max_call_cost, bool transcription);
 void limits_budget(struct limits *l, double day_left, double month_left, double cost);      /* cost: of this call, as it was counted in */
 bool limits_words(struct limits *l);     /* the caller said something, or pressed a key; true: the goodbye for silence is called off */
+bool limits_over(const struct limits *l);        /* the goodbye is under way, and nothing that is said calls it off */
 enum limits_act limits_tick(struct limits *l, const struct limits_now *n);                  /* `why` says of which limit */
 
 #endif

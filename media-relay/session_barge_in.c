@@ -11,10 +11,10 @@ void barge_session_init(struct session *s)
 	s->play.echo = &s->echo;
 }
 
-/* The model answers nothing by itself then. */
+/* The model answers nothing by itself then; behind a goodbye that stands nobody does. */
 static void answer(struct session *s)
 {
-	if (!s->setup->vad_create)
+	if (!s->setup->vad_create || limits_over(&s->limits))
 		return;
 	attach_speech_over(&s->attach, true);
 	turn_want(&s->turn, TURN_ANSWER, session_now(s));
@@ -25,6 +25,7 @@ static void confirm(struct session *s)
 {
 	tooling_caller_spoke(s);
 	caller_barge_in(s, true);
+	barge_session_forget(s);                 /* a limit may have been reached meanwhile: its goodbye is not cut, and must not wait */
 	session_note(s, "barge_in.confirmed", SPAN_NONE, SPAN_NONE, SPAN_NONE, NULL);
 	if (!s->turn.speech)
 		answer(s);

@@ -227,6 +227,33 @@ static void a_call_that_comes_back_is_as_old_as_its_record(void **st)
 	w_end(w);
 }
 
+static void a_limit_that_is_reached_while_speech_is_in_doubt_ends_with_its_goodbye(void **st)
+{
+	struct setup *set = silent_setup();
+	struct world *w;
+	size_t silent;
+
+	(void)st;
+	set->max_call_ms = 30000;
+	set->resume_false_barge_in = true;
+	w = w_talking(set);
+	w_run(w, 29000);
+	w_answer(w, "r1", "i1", 2000, "A long story.");
+	w_run(w, 800);
+	w_speech(w, "u");
+	w_run(w, 400);                                           /* the limit, in the midst of it */
+	silent = w->down.n;
+	forget(w);
+	w_heard(w, "u", "stop");
+	w_speech_over(w, "u");
+	w_answer(w, "r2", "i2", 1000, "Goodbye.");
+	w_run(w, 3500);
+	assert_true(w->down.n >= silent + 8000);                 /* it was heard */
+	assert_int_equal(w->outcomes, 1);
+	assert_string_equal(w->outcome.end_reason, "max_duration");
+	w_end(w);
+}
+
 static void a_stream_that_comes_back_does_not_make_the_call_younger(void **st)
 {
 	struct setup *set = w_setup();
@@ -362,6 +389,7 @@ int main(void)
 		cmocka_unit_test(p24_a_call_has_a_longest_length_and_ends_with_a_goodbye),
 		cmocka_unit_test(a_goodbye_waits_for_the_answer_under_way),
 		cmocka_unit_test(a_call_that_comes_back_is_as_old_as_its_record),
+		cmocka_unit_test(a_limit_that_is_reached_while_speech_is_in_doubt_ends_with_its_goodbye),
 		cmocka_unit_test(a_stream_that_comes_back_does_not_make_the_call_younger),
 		cmocka_unit_test(keys_are_no_silence),
 		cmocka_unit_test(a_question_that_could_not_be_asked_yet_is_not_asked_behind_a_key),
