@@ -33,7 +33,7 @@ static bool agent_speaks(const struct session *s)
 	const struct turn_taking *t = &s->turn;
 	int64_t now = session_now(s);
 
-	return t->wanted != TURN_NOTHING || t->asked != TURN_NOTHING || t->active[0] ||
+	return t->wanted != TURN_NOTHING || t->asked != TURN_NOTHING || t->active[0] || s->play.held ||
 	       (playback_unheard(&s->play, now) && now < playback_end_ms(&s->play) + NO_MARKS_MS);
 }
 

@@ -254,6 +254,35 @@ static void a_limit_that_is_reached_while_speech_is_in_doubt_ends_with_its_goodb
 	w_end(w);
 }
 
+static void a_cough_into_the_goodbye_does_not_end_it(void **st)
+{
+	struct setup *set = w_setup();
+	struct world *w;
+	size_t before;
+
+	(void)st;
+	set->idle_ms = 30000;
+	set->resume_false_barge_in = true;
+	w = w_talking(set);
+	w_run(w, 30100);
+	w_answer(w, "r1", "i1", 1000, "Are you still there?");
+	w_run(w, 11400);
+	log_has(w, "say idle_goodbye;");
+	before = w->down.n;
+	w_answer(w, "r2", "i2", 2000, "Goodbye and thank you.");
+	w_run(w, 500);
+	w_speech(w, "u");
+	w_run(w, 600);
+	w_speech_over(w, "u");
+	w_heard(w, "u", "");
+	w_run(w, 2600);
+	assert_int_equal(w->outcomes, 0);
+	w_run(w, 1500);
+	assert_string_equal(w->outcome.end_reason, "idle");
+	assert_true(w->down.n - before >= 16000);
+	w_end(w);
+}
+
 static void a_stream_that_comes_back_does_not_make_the_call_younger(void **st)
 {
 	struct setup *set = w_setup();
@@ -390,6 +419,7 @@ int main(void)
 		cmocka_unit_test(a_goodbye_waits_for_the_answer_under_way),
 		cmocka_unit_test(a_call_that_comes_back_is_as_old_as_its_record),
 		cmocka_unit_test(a_limit_that_is_reached_while_speech_is_in_doubt_ends_with_its_goodbye),
+		cmocka_unit_test(a_cough_into_the_goodbye_does_not_end_it),
 		cmocka_unit_test(a_stream_that_comes_back_does_not_make_the_call_younger),
 		cmocka_unit_test(keys_are_no_silence),
 		cmocka_unit_test(a_question_that_could_not_be_asked_yet_is_not_asked_behind_a_key),
