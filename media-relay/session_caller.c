@@ -69,13 +69,17 @@ static void cancel(struct session *s, struct span response)
 
 void caller_barge_in(struct session *s, bool by_key)
 {
+	if (turn_may_cut(&s->turn))
+		caller_cut(s, by_key);
+}
+
+void caller_cut(struct session *s, bool by_key)
+{
 	struct playback_cut cuts[PLAYBACK_ITEMS];
 	bool unheard = playback_unheard(&s->play, session_now(s));
 	struct span response;
 	unsigned n;
 
-	if (!turn_may_cut(&s->turn))
-		return;
 	barge_in_over(&s->barge);
 	n = unheard ? playback_cut(&s->play, session_now(s), cuts) : 0;
 	response = by_key ? turn_cancel(&s->turn) : SPAN_NONE;

@@ -169,6 +169,7 @@ void caller_message(struct session *s, struct span msg);
 void caller_tick(struct session *s);
 void caller_keys_flush(struct session *s);                                          /* what was pressed while there was no model */
 void caller_barge_in(struct session *s, bool by_key);                               /* cuts what is queued or unheard, if there is any */
+void caller_cut(struct session *s, bool by_key);                                    /* ... whatever the agent allows */
 void caller_pump(struct session *s);
 void caller_greeting_over(struct session *s);
 void caller_truncate(struct session *s, struct span item, int64_t content_index, int64_t heard_ms);

@@ -379,7 +379,7 @@ static void answered_by(struct session *s, struct span who)
 	if (!machine && !fax)
 		return;
 	caller_greeting_over(s);
-	caller_barge_in(s, true);
+	caller_cut(s, true);
 	if (fax || !s->setup->voicemail) {
 		session_end(s, END_AGENT_ENDED, "hangup", NULL);
 		return;

@@ -736,6 +736,24 @@ static void p35_a_mailbox_gets_its_message_or_nothing_and_a_fax_nothing(void **s
 	}
 }
 
+static void p35_an_agent_that_nobody_may_interrupt_stops_for_a_mailbox(void **st)
+{
+	struct setup *s = tool_setup();
+	struct world *w;
+
+	(void)st;
+	s->voicemail = strdup("Please call back");
+	s->vad_interrupt = false;
+	w = w_talking(s);
+	w_response(w, "r1");
+	w_delta(w, "r1", "iA", 1000);
+	w_run(w, 200);
+	forget(w);
+	w_event(w, EV_MACHINE, "machine_end_beep");
+	assert_true(span_starts(buf_span(&w->log), SPAN("clear;cancel r1;")));
+	w_end(w);
+}
+
 static void p35_who_answered_may_be_known_before_the_stream_is_there(void **st)
 {
 	(void)st;
@@ -944,6 +962,7 @@ int main(void)
 		cmocka_unit_test(what_is_over_while_the_caller_speaks_waits_for_the_servers_answer),
 		cmocka_unit_test(a_result_that_comes_behind_a_new_connection_reaches_it_as_history),
 		cmocka_unit_test(out_of_memory_anywhere_is_survived),
+		cmocka_unit_test(p35_an_agent_that_nobody_may_interrupt_stops_for_a_mailbox),
 		cmocka_unit_test(p35_who_answered_may_be_known_before_the_stream_is_there),
 		cmocka_unit_test(p35_a_mailbox_gets_its_message_or_nothing_and_a_fax_nothing),
 		cmocka_unit_test(p35_a_message_that_the_greeting_cuts_is_left_behind_it),
