@@ -197,6 +197,13 @@ void playback_response_done(struct playback *p, struct span response)
 	unkill(p, response);
 }
 
+void playback_others_done(struct playback *p, struct span response, struct span beside)
+{
+	for (unsigned i = p->items_n; i-- > 0;)
+		if (!span_is(response, p->items[i].response) && !(beside.n && span_is(beside, p->items[i].response)))
+			complete(p, &p->items[i]);
+}
+
 void playback_all_done(struct playback *p)
 {
 	for (unsigned i = p->items_n; i-- > 0;) {

@@ -83,6 +83,7 @@ enum err playback_add(struct playback *p, struct span response, struct span item
 enum err playback_prompt(struct playback *p, struct span item, struct span ulaw);
 void playback_item_done(struct playback *p, struct span item, int64_t content_index);
 void playback_response_done(struct playback *p, struct span response);             /* all of its items are done; its id is forgotten */
+void playback_others_done(struct playback *p, struct span response, struct span beside);     /* this one has begun: whatever is not of it, or of the one beside it, has ended */
 void playback_all_done(struct playback *p);                                        /* the model's connection is gone */
 void playback_forget(struct playback *p);                                          /* what waits is dropped, nobody is told */
 

@@ -180,6 +180,7 @@ static void on_response(struct session *s, const struct realtime_msg *m)
 		model_send_buf(s, &msg);
 		playback_kill(&s->play, m->response_id);
 	}
+	playback_others_done(&s->play, m->response_id, span_z(s->tool.filler));       /* else one whose end never came would be waited for */
 	attach_answer(&s->attach, false);
 	if (s->turn.answering == TURN_GREETING)
 		span_copy(s->greeting_response, sizeof s->greeting_response, m->response_id);

@@ -1,6 +1,7 @@
 /*
  * session: anything in any order. Whatever peers, store and operators do, a session breaks no promise of its own: every message it sends is well-formed (the
- * made-up world looks at each), nothing is read beyond its end, and once everybody has let go of it it is gone.
+ * made-up world looks at each), nothing is read beyond its end; when everybody behaves again the caller hears the agent, and once everybody has let go of it it
+ * is gone.
  * SHOW_SEEDS=1 names each seed as it begins; SEED=n runs one alone, SEEDS=n more of them.
  */
 #include <limits.h>
@@ -278,6 +279,62 @@ static void look(struct world *w, struct legs *l)
 		w_ready(w);
 }
 
+/* A model that does as it is asked. */
+static void obey(struct world *w, struct legs *l)
+{
+	static const char *const asked[] = { "create;", "say ", "greet;", "continue;" };
+	char log[4096], r[16], item[16];
+	bool answer = false;
+
+	snprintf(log, sizeof log, "%s", buf_z(&w->log));
+	look(w, l);
+	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+		answer = answer || strstr(log, asked[i]);
+	if (strstr(log, "filler ")) {
+		w_model(w, "{\"type\":\"response.created\",\"event_id\":\"e\",\"response\":{\"id\":\"filler%u\",\"metadata\":{\"purpose\":\"filler\"}}}", ++serial);
+		snprintf(r, sizeof r, "filler%u", serial);
+		w_done(w, r, "completed");
+	}
+	if (!answer)
+		return;
+	snprintf(r, sizeof r, "r%u", ++serial);
+	snprintf(item, sizeof item, "i%u", serial);
+	w_answer(w, r, item, 300, "Yes");
+}
+
+static bool talks(const struct world *w)
+{
+	struct session_view v;
+
+	session_view(w->s, &v);
+	return !w->gone && v.stream_on;
+}
+
+/* However wild it was: when everybody behaves again, the caller hears the agent. */
+static void it_goes_on(struct world *w, struct legs *l, unsigned seed)
+{
+	size_t before;
+
+	memset(w->full, 0, sizeof w->full);
+	w_speech(w, "u_end");
+	w_speech_over(w, "u_end");
+	for (int i = 0; i < 800 && talks(w); i++) {
+		obey(w, l);
+		w_run(w, 100);
+	}
+	if (!talks(w))
+		return;
+	before = w->down.n;
+	serial += 100;
+	w_answer(w, id('r', 1), id('i', 1), 500, "There you are");
+	for (int i = 0; i < 30 && talks(w); i++) {
+		w_run(w, 100);
+		obey(w, l);
+	}
+	if (talks(w) && w->down.n < before + 4000)
+		fail_msg("seed %u: nobody hears the agent", seed);
+}
+
 static void everybody_lets_go(struct world *w, struct legs *l)
 {
 	memset(w->full, 0, sizeof w->full);
@@ -332,6 +389,8 @@ static void call_of(unsigned seed)
 		look(w, &l);
 	}
 	FAULT_ARM(UINT_MAX);
+	if (talks(w))
+		it_goes_on(w, &l, seed);
 	everybody_lets_go(w, &l);
 	if (!w->gone)
 		fail_msg("seed %u: not gone", seed);

@@ -310,6 +310,22 @@ static void content_parts_of_an_item_are_cut_and_written_down_apart(void **st)
 	w_end(w);
 }
 
+static void an_answer_whose_end_is_never_said_does_not_silence_the_next(void **st)
+{
+	struct world *w = w_talking(silent_setup());
+
+	(void)st;
+	w_response(w, "r1");
+	w_delta(w, "r1", "i1", 300);                               /* and nothing more is heard of it */
+	w_run(w, 1000);
+	buf_reset(&w->down);
+	w->last_mark_pos = 0;
+	w_answer(w, "r2", "i2", 500, "x");
+	w_run(w, 800);
+	assert_int_equal(w->down.n, 4000);
+	w_end(w);
+}
+
 static void with_vad_interrupt_off_speech_never_cuts(void **st)
 {
 	struct setup *set = silent_setup();
@@ -478,6 +494,7 @@ int main(void)
 		cmocka_unit_test(what_was_said_over_a_protected_greeting_is_answered),
 		cmocka_unit_test(what_was_cut_is_written_down_as_far_as_it_was_heard),
 		cmocka_unit_test(content_parts_of_an_item_are_cut_and_written_down_apart),
+		cmocka_unit_test(an_answer_whose_end_is_never_said_does_not_silence_the_next),
 		cmocka_unit_test(with_vad_interrupt_off_speech_never_cuts),
 		cmocka_unit_test(p11_a_protected_greeting_is_heard_to_its_end),
 		cmocka_unit_test(a_phone_that_takes_nothing_gets_the_clear_before_anything_else),
