@@ -1,7 +1,6 @@
 /*
  * session: anything in any order. Whatever peers, store and operators do, a session breaks no promise of its own: every message it sends is well-formed (the
- * made-up world looks at each), nothing is read beyond its end; when everybody behaves again the caller hears the agent, and once everybody has let go of it it
- * is gone.
+ * made-up world looks at each), nothing is read beyond its end; when everybody behaves again both hear each other, and once everybody has let go of it it is gone.
  * SHOW_SEEDS=1 names each seed as it begins; SEED=n runs one alone, SEEDS=n more of them.
  */
 #include <limits.h>
@@ -310,7 +309,18 @@ static bool talks(const struct world *w)
 	return !w->gone && v.stream_on;
 }
 
-/* However wild it was: when everybody behaves again, the caller hears the agent. */
+/* Up to three frames are sent together. */
+static void is_heard(struct world *w, unsigned seed)
+{
+	size_t before = w->up.n;
+
+	for (int i = 0; i < 10; i++)
+		w_frame(w, 1);
+	if (talks(w) && w->up.n < before + 8 * 160)
+		fail_msg("seed %u: the model does not hear the caller", seed);
+}
+
+/* However wild it was: when everybody behaves again, the agent hears the caller and the caller the agent. */
 static void it_goes_on(struct world *w, struct legs *l, unsigned seed)
 {
 	size_t before;
@@ -333,6 +343,8 @@ static void it_goes_on(struct world *w, struct legs *l, unsigned seed)
 	}
 	if (talks(w) && w->down.n < before + 4000)
 		fail_msg("seed %u: nobody hears the agent", seed);
+	if (talks(w))
+		is_heard(w, seed);
 }
 
 static void everybody_lets_go(struct world *w, struct legs *l)
