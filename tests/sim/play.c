@@ -174,8 +174,22 @@ static void run(struct play *p)
 	play_phone_save(p);
 }
 
-static void fini(struct play *p)
+enum err play_call(struct play *p, struct buf *why)
 {
+	enum err e;
+
+	random_below_seed((uint64_t)p->file.seed);
+	clock_set(MONO_MS, p->file.at);
+	log_to(on_log, p);
+	e = make(p, why);
+	if (!e)
+		run(p);
+	return e;
+}
+
+void play_fini(struct play *p)
+{
+	log_to(NULL, NULL);
 	play_phone_free(p->phone);
 	play_relay_free(p->relay);
 	play_model_free(p->model);
@@ -214,12 +228,8 @@ static enum err play_one(struct playing *s, const char *path, struct buf *why)
 	if (e)
 		return e;
 	p.file.seed = s->conf.seed == FIELD_NULL_INT ? p.file.seed : s->conf.seed;
-	random_below_seed((uint64_t)p.file.seed);
-	clock_set(MONO_MS, p.file.at);
-	log_to(on_log, &p);
-	e = make(&p, why);
+	e = play_call(&p, why);
 	if (!e) {
-		run(&p);
 		o = play_json(&p, &s->b);
 		s->played++;
 		s->failed += !p.ok;
@@ -230,8 +240,7 @@ static enum err play_one(struct playing *s, const char *path, struct buf *why)
 		if (!s->conf.json)
 			verdict(&p, path);
 	}
-	fini(&p);
-	log_to(NULL, NULL);
+	play_fini(&p);
 	return e;
 }
 

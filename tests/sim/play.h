@@ -50,6 +50,9 @@ struct play {
 };
 
 int play_main(int argc, char **argv);                                    /* the words after `play` */
+/* The whole call, with conf, file, speech and talks filled in; then play_json, then play_fini, whatever came of it. ERR_VALUE: the file says something wrong. */
+enum err play_call(struct play *p, struct buf *why);
+void play_fini(struct play *p);
 void play_help(struct buf *out);
 
 /* play_file */
