@@ -284,7 +284,7 @@ static const char *answer_turnover(struct hook *h, const struct request *r, stru
 static void over(struct hook *h, const struct request *r, struct answer *a)
 {
 	const struct form *f = &r->form;
-	enum err e = life_status(h, form_get(f, "CallSid"), form_get(f, "CallStatus"), SPAN_NONE);
+	enum err e = life_status(h, form_get(f, "CallSid"), form_get(f, "CallStatus"), SPAN_NONE, NULL);
 
 	if (e)
 		log_warn("continue.status", "error=%s", err_name(e));

@@ -11,6 +11,7 @@
 struct whispering {
 	struct span session_id, parent_sid;
 	char *text, *say_voice, *say_language;
+	char call_sid[35];               /* of the caller */
 };
 
 static void whispering_reset(struct whispering *w)
@@ -43,6 +44,8 @@ static enum err whispering_body(struct txn *t, void *arg)
 
 	whispering_reset(w);
 	e = call_get(t, w->session_id, &c);
+	if (!e)
+		span_copy(w->call_sid, sizeof w->call_sid, span_z(c.twilio_call_sid));
 	if (!e && w->parent_sid.n && !span_eq(w->parent_sid, span_z(c.twilio_call_sid)))
 		e = ERR_DENIED;
 	if (!e && c.handover && json_read(&o, span_z(c.handover)) == ERR_OK)
@@ -59,10 +62,16 @@ void whisper(struct hook *h, struct request *r, struct answer *a)
 	struct whispering w = { .session_id = r->session_id, .parent_sid = form_get(&r->form, "ParentCallSid") };
 	enum err e = db_read(h, whispering_body, &w);
 	struct voice voice = { NULL, w.say_voice, w.say_language };
+	char session_id[UUID_TEXT];
+	struct log_ctx call = { "call", *w.call_sid ? w.call_sid : NULL, NULL }, session = { "session", session_id, NULL };
 
+	span_copy(session_id, sizeof session_id, r->session_id);
+	log_enter(&call);
+	log_enter(&session);
 	answer_say(a, e ? SPAN("") : span_z(w.text), &voice);
-	log_info("whisper.answered", "session=" SPAN_FMT " ms=%lld said=%s result=%s", SPAN_ARG(r->session_id), (long long)(clock_ms() - r->began_ms),
-		 w.text && !e ? "yes" : "no", err_name(e));
+	log_info("whisper.answered", "ms=%lld said=%s result=%s", (long long)(clock_ms() - r->began_ms), w.text && !e ? "yes" : "no", err_name(e));
+	log_leave(&session);
+	log_leave(&call);
 	whispering_reset(&w);
 }
 
@@ -89,16 +98,24 @@ void answered_by(struct hook *h, struct request *r, struct answer *a)
 {
 	struct span who = form_get(&r->form, "AnsweredBy");
 	struct machine m = { .call_sid = form_get(&r->form, "CallSid") };
+	char sid[35] = "";
+	struct log_ctx call = { "call", sid, NULL }, session = { "session", NULL, NULL };
 	bool known = false;
 	enum err e;
 
 	answer_status(a, 204);
 	if (!life_sid_valid(m.call_sid) || !who.n || who.n > 32)
 		return;
+	span_copy(sid, sizeof sid, m.call_sid);
+	log_enter(&call);
 	e = db_read(h, machine_body, &m);
+	session.value = *m.session_id ? m.session_id : NULL;
+	log_enter(&session);
 	if (e && e != ERR_NOTFOUND)
 		answer_status(a, 503);
 	else if (!e)
 		known = relay_machine(h, m.session_id, who);
 	log_info("answered_by", "who=%s relay=%s result=%s", log_q(who), known ? "known" : "unknown", err_name(e));
+	log_leave(&session);
+	log_leave(&call);
 }

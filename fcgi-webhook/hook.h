@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "fcgi.h"
 #include "settings.h"
@@ -104,8 +105,9 @@ bool life_refused(const struct call *c);              /* never had a stream: its
 bool life_over(const struct call *c);
 void life_end(struct call *c, const char *status, const char *end_reason, const char *error, int64_t now_ms);
 enum err life_text(char **member, struct span s);          /* NULL for an empty span */
-/* A final word from Twilio: stored, told to the relay, and the record is closed when no relay has the call. */
-enum err life_status(struct hook *h, struct span call_sid, struct span twilio_status, struct span sequence);
+/* A final word from Twilio: stored, told to the relay, and the record is closed when no relay has the call. `session_id` (NULL: not wanted) is "" when
+ * the call is unknown. */
+enum err life_status(struct hook *h, struct span call_sid, struct span twilio_status, struct span sequence, char session_id[UUID_TEXT]);
 enum err life_refuse(struct hook *h, struct span session_id, const char *end_reason, const char *error);      /* only of a call that has no stream */
 
 /* names of agent and account for T3, from a transaction */

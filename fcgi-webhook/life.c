@@ -162,14 +162,20 @@ static enum err close_body(struct txn *t, void *arg)
 	return e;
 }
 
-enum err life_status(struct hook *h, struct span call_sid, struct span twilio_status, struct span sequence)
+enum err life_status(struct hook *h, struct span call_sid, struct span twilio_status, struct span sequence, char session_id[UUID_TEXT])
 {
 	struct change g = { .call_sid = call_sid, .status = twilio_status, .sequence = sequence, .now_ms = clock_wall_ms() };
+	struct log_ctx session = { "session", g.session_id, NULL };
 	enum err e = db_txn(h, change_body, &g);
 
+	if (session_id)
+		span_copy(session_id, UUID_TEXT, span_z(g.session_id));
 	if (e || !g.final)
 		return e;
-	return relay_status(h, g.session_id, twilio_status) ? ERR_OK : db_txn(h, close_body, &g);
+	log_enter(&session);
+	e = relay_status(h, g.session_id, twilio_status) ? ERR_OK : db_txn(h, close_body, &g);
+	log_leave(&session);
+	return e;
 }
 
 /* --- T3 --- */

@@ -6,8 +6,8 @@
 void status_callback(struct hook *h, struct request *r, struct answer *a)
 {
 	struct span call_sid = form_get(&r->form, "CallSid"), status = form_get(&r->form, "CallStatus");
-	char sid[35] = "";
-	struct log_ctx call = { "call", sid, NULL };
+	char sid[35] = "", session_id[UUID_TEXT] = "";
+	struct log_ctx call = { "call", sid, NULL }, session = { "session", session_id, NULL };
 	enum err e = ERR_NOTFOUND;
 
 	answer_status(a, 204);
@@ -15,11 +15,14 @@ void status_callback(struct hook *h, struct request *r, struct answer *a)
 		return;
 	span_copy(sid, sizeof sid, call_sid);
 	log_enter(&call);
-	e = life_status(h, call_sid, status, form_get(&r->form, "SequenceNumber"));
+	e = life_status(h, call_sid, status, form_get(&r->form, "SequenceNumber"), session_id);
 	if (e && e != ERR_NOTFOUND)
 		answer_status(a, 503);       /* Twilio may try again */
+	session.value = *session_id ? session_id : NULL;
+	log_enter(&session);
 	log_write(e && e != ERR_NOTFOUND ? LOG_ERROR : LOG_INFO, "status.answered", "ms=%lld status=%s result=%s", (long long)(clock_ms() - r->began_ms),
 		  log_q(status), err_name(e));
+	log_leave(&session);
 	log_leave(&call);
 }
 

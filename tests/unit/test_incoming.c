@@ -470,6 +470,51 @@ static void a_stream_error_reaches_the_record(void **state)
 	assert_int_equal(world_post(w, path, "CallSid=" SID2 "&StreamSid=MZ1&StreamEvent=stream-error&StreamError=another"), 204);
 }
 
+/* --- every line about a call names it --- */
+
+struct heard {
+	char session[80];
+	unsigned lines, nameless;
+};
+
+static void hear(const char *line, void *arg)
+{
+	struct heard *h = arg;
+
+	h->lines++;
+	h->nameless += !strstr(line, " call=" SID) || !strstr(line, h->session);
+}
+
+static void every_line_about_a_call_names_it(void **state)
+{
+	static const char *const posts[][2] = {
+		{ "/api/status/", "CallSid=" SID "&CallStatus=in-progress&SequenceNumber=1" }, { "/api/answered-by/", "CallSid=" SID "&AnsweredBy=human" },
+		{ "/api/stream-status/", "CallSid=" SID "&StreamSid=MZ1&StreamEvent=stream-error&StreamError=no" }, { "/api/whisper/", "CallSid=" SID2 },
+		{ "/api/continue/", "CallSid=" SID "&CallStatus=in-progress" }, { "/api/status/", "CallSid=" SID "&CallStatus=completed" },
+	};
+	struct world *w = *state;
+	struct heard h = { .lines = 0 };
+	struct call c;
+
+	world_post(w, HOOK, CALL);
+	c = world_call(w, SID);
+	snprintf(h.session, sizeof h.session, " session=%s", c.session_id);
+	world_says(w, NULL, NULL);                               /* what goes wrong with the relay is a line too */
+	log_to(hear, &h);
+	for (size_t i = 0; i < sizeof posts / sizeof *posts; i++) {
+		bool of_session = strstr(posts[i][0], "status/") != posts[i][0] + 5 && !strstr(posts[i][0], "answered");
+		char path[120];
+		unsigned before = h.lines;
+
+		snprintf(path, sizeof path, "%s%s%s", posts[i][0], of_session ? c.session_id : "", of_session ? "/" : "");
+		world_post(w, path, posts[i][1]);
+		if (h.lines == before || h.nameless)
+			fail_msg("%s: %u lines, %u without a name", path, h.lines - before, h.nameless);
+	}
+	log_to(NULL, NULL);
+	record_fini(&call_type, &c);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 
 int main(void)
@@ -504,6 +549,7 @@ int main(void)
 		T(a_final_state_leaves_the_end_to_the_relay_that_has_the_call),
 		T(of_an_unknown_call_nothing_is_stored),
 		T(a_stream_error_reaches_the_record),
+		T(every_line_about_a_call_names_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
