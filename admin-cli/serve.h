@@ -18,13 +18,15 @@
 
 enum part { PART_RELAY, PART_WEBHOOK, PART_LIGHTTPD, PART_HOUSEKEEPING, PART_COUNT };
 
+struct serve;
 struct child {                                   /* one running process of a part */
 	struct child *next;
 	enum part part;
 	pid_t pid;
 	int64_t started_ms;
-	int notify_fd;                           /* the relay's pipe; -1: none */
+	int notify_fd;                           /* the pipe it writes lines to; -1: none */
 	struct buf line;
+	void (*line_read)(struct serve *s, struct child *c, struct span line);
 	bool leaving;                            /* on its way out: another may take its place */
 	bool told;                               /* by us: its end is no accident */
 	bool fresh;                              /* started to take the place of another, which goes as soon as this one works */
@@ -80,8 +82,13 @@ void renew_lighttpd(struct serve *s);
 int64_t renew_step(struct serve *s, int64_t now_ms);     /* when it wants to be called again; INT64_MAX: never */
 
 /* serve_notify.c: what is told to whom. */
-void notify_read(struct serve *s, struct child *c);      /* lines of a relay */
+void notify_read(struct serve *s, struct child *c);      /* lines of a part */
+void notify_relay(struct serve *s, struct child *c, struct span line);
 void notify_ready(struct serve *s);                      /* standard output, $NOTIFY_SOCKET, run/serve.json */
 void notify_systemd(const char *state);
+
+/* serve_log.c: lighttpd's words in our log. */
+void serve_log_lighttpd(struct serve *s, struct child *c, struct span line);
+void serve_log_masked(struct span text, struct buf *out);      /* with telephone numbers masked */
 
 #endif

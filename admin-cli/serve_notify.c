@@ -1,4 +1,4 @@
-/* serve_notify - what relays tell the supervisor, and what it tells the operator and systemd. */
+/* serve_notify - what parts tell the supervisor, and what it tells the operator and systemd. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -10,6 +10,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "serve.h"
+
+#define LINE_MAX_BYTES 3000
 
 /* Standard output may be a pipe that nobody reads: what does not fit is left out, the supervisor never waits. */
 static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -48,7 +50,7 @@ static void call_ended(struct serve *s, struct span line)
 	    SPAN_ARG(value_of(line, "seconds")), SPAN_ARG(session));
 }
 
-static void line_read(struct serve *s, struct child *c, struct span line)
+void notify_relay(struct serve *s, struct child *c, struct span line)
 {
 	struct span rest = line, word;
 
@@ -71,12 +73,12 @@ static void lines_take(struct serve *s, struct child *c)
 	while (c->line.n && (end = memchr(c->line.p, '\n', c->line.n))) {
 		size_t n = (size_t)(end - c->line.p);
 
-		line_read(s, c, span_trim(span_of(c->line.p, n)));
+		c->line_read(s, c, span_trim(span_of(c->line.p, n)));
 		buf_drop(&c->line, n + 1);
 	}
 }
 
-/* A line that does not fit ends the pipe: who writes such is no relay of ours. */
+/* Of a line that does not fit the rest counts as the next one. */
 void notify_read(struct serve *s, struct child *c)
 {
 	for (;;) {
@@ -91,6 +93,10 @@ void notify_read(struct serve *s, struct child *c)
 			break;
 		buf_wrote(&c->line, (size_t)n);
 		lines_take(s, c);
+		if (c->line.n > LINE_MAX_BYTES) {
+			c->line_read(s, c, buf_span(&c->line));
+			buf_reset(&c->line);
+		}
 	}
 	close(c->notify_fd);
 	c->notify_fd = -1;

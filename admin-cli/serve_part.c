@@ -24,7 +24,7 @@
 struct row {
 	const char *name, *program;
 	void (*become)(struct serve *s, const char *path, int notify_fd);       /* in the child: does not return when all is well */
-	bool notifies;
+	void (*line_read)(struct serve *s, struct child *c, struct span line);  /* of what it says by its pipe; NULL: it has none */
 };
 
 static void env_set(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -105,11 +105,10 @@ static void lighttpd_env(const struct serve *s)
 /* The listening sockets go over as systemd would give them, so they outlive lighttpd too and no port is picked twice. */
 static void become_lighttpd(struct serve *s, const char *path, int notify_fd)
 {
-	struct proc_fd fds[2] = { { s->sock[LISTEN_HTTP], 3 }, { s->sock[LISTEN_HTTPS], 4 } };
+	struct proc_fd fds[3] = { { s->sock[LISTEN_HTTP], 3 }, { notify_fd, 2 }, { s->sock[LISTEN_HTTPS], 4 } };
 	bool tls = s->sock[LISTEN_HTTPS] >= 0;
 
-	(void)notify_fd;
-	fds_place(fds, tls ? 2 : 1);
+	fds_place(fds, tls ? 3 : 2);
 	env_set("LISTEN_PID", "%d", (int)getpid());
 	env_set("LISTEN_FDS", "%d", tls ? 2 : 1);
 	lighttpd_env(s);
@@ -117,10 +116,10 @@ static void become_lighttpd(struct serve *s, const char *path, int notify_fd)
 }
 
 static const struct row rows[] = {
-	[PART_RELAY]        = { "relay",        "offhook-relay",   become_relay,        true },
-	[PART_WEBHOOK]      = { "webhook",      "offhook-webhook", become_webhook,      false },
-	[PART_LIGHTTPD]     = { "lighttpd",     NULL,              become_lighttpd,     false },
-	[PART_HOUSEKEEPING] = { "housekeeping", "offhook",         become_housekeeping, false },
+	[PART_RELAY]        = { "relay",        "offhook-relay",   become_relay,        notify_relay },
+	[PART_WEBHOOK]      = { "webhook",      "offhook-webhook", become_webhook,      NULL },
+	[PART_LIGHTTPD]     = { "lighttpd",     NULL,              become_lighttpd,     serve_log_lighttpd },
+	[PART_HOUSEKEEPING] = { "housekeeping", "offhook",         become_housekeeping, NULL },
 };
 _Static_assert(sizeof rows / sizeof *rows == PART_COUNT, "a row per part");
 
@@ -208,10 +207,9 @@ enum err part_start(struct serve *s, enum part p, int64_t now_ms, bool fresh)
 
 	if (!c)
 		return ERR_NOMEM;
-	*c = (struct child){ .part = p, .started_ms = now_ms, .notify_fd = -1, .line = BUF_BOUND(4096), .fresh = fresh };
-	if (rows[p].notifies && pipe2(ends, O_CLOEXEC) == 0) {
+	*c = (struct child){ .part = p, .started_ms = now_ms, .notify_fd = -1, .line = BUF_BOUND(8192), .line_read = rows[p].line_read, .fresh = fresh };
+	if (rows[p].line_read && pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) {      /* nobody waits for us to read */
 		c->notify_fd = ends[0];
-		fd_nonblock(ends[0], true);
 	}
 	c->pid = fork();
 	if (c->pid == 0)
