@@ -86,7 +86,7 @@ struct session {
 	bool caller_open, model_open, model_closing, ever_streamed;
 	char stream_sid[64];
 	int64_t stream_ms, connected_ms;   /* this stream, the first one */
-	unsigned bad_caller, bad_model, bad_model_row, unknown_model, audio_dropped, ignored;
+	unsigned bad_caller, bad_model, bad_model_row, unknown_model, audio_dropped, errors, ignored;
 	uint32_t bad_kinds;                /* of which a line was logged */
 	struct stream_parser sp;
 	struct realtime_parser rp;

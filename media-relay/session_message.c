@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "media-relay/session_impl.h"
 
+#define ERRORS_TOLD   50                /* of a call, in its record and the log; a server that complains without end fills no disk */
 #define BEHIND_MAX_MS 5000              /* positions that say more are of another count */
 
 /* --- errors --- */
@@ -73,8 +74,10 @@ static void on_error(struct session *s, const struct realtime_msg *m)
 {
 	struct span text = sayable(m);
 
-	session_note(s, "error", SPAN_NONE, SPAN_NONE, text, NULL);
-	log_warn("model.error", "code=%s text=%s", log_q(m->error.code), log_q(text));
+	if (s->errors++ < ERRORS_TOLD) {
+		session_note(s, "error", SPAN_NONE, SPAN_NONE, text, NULL);
+		log_warn("model.error", "code=%s text=%s", log_q(m->error.code), log_q(text));
+	}
 	if (!upstream_ready(&s->up))
 		model_lost(s, start_up_fault(m), text);
 	else if (realtime_fault(m) == RF_HOPELESS)

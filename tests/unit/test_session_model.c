@@ -363,6 +363,21 @@ static void what_comes_before_the_session_is_confirmed_is_not_listened_to(void *
 	w_end(w);
 }
 
+static void a_server_that_complains_without_end_fills_no_disk(void **st)
+{
+	struct world *w = w_talking(silent_setup());
+	unsigned before = w->events;
+
+	(void)st;
+	for (int i = 0; i < 1000; i++)
+		error_event(w, "invalid_request_error", "unknown_parameter", "no", "x1");
+	assert_int_equal(w->events - before, 50);
+	w_answer(w, "r", "i", 200, "Still here");
+	w_run(w, 400);
+	assert_int_equal(w->down.n, 1600);
+	w_end(w);
+}
+
 static void audio_that_cannot_be_read_counts_as_well(void **st)
 {
 	struct world *w = w_talking(silent_setup());
@@ -436,6 +451,7 @@ int main(void)
 		cmocka_unit_test(an_expired_session_is_replaced),
 		cmocka_unit_test(ten_unreadable_messages_in_a_row_are_a_dropped_connection),
 		cmocka_unit_test(what_comes_before_the_session_is_confirmed_is_not_listened_to),
+		cmocka_unit_test(a_server_that_complains_without_end_fills_no_disk),
 		cmocka_unit_test(audio_that_cannot_be_read_counts_as_well),
 		cmocka_unit_test(a_model_that_takes_no_control_message_counts_as_dropped),
 		cmocka_unit_test(older_event_names_are_understood),
