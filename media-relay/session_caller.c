@@ -219,7 +219,8 @@ void caller_keys_flush(struct session *s)
 	realtime_user_text(&msg, model_event_id(s, 'i', id), buf_span(&s->notes));
 	model_send_buf(s, &msg);
 	buf_reset(&s->notes);
-	turn_want(&s->turn, TURN_ANSWER, session_now(s));
+	if (!limits_over(&s->limits))
+		turn_want(&s->turn, TURN_ANSWER, session_now(s));
 	model_tick(s);
 }
 

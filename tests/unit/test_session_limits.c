@@ -254,6 +254,24 @@ static void a_limit_that_is_reached_while_speech_is_in_doubt_ends_with_its_goodb
 	w_end(w);
 }
 
+static void keys_pressed_into_the_last_goodbye_have_no_answer(void **st)
+{
+	struct setup *set = w_setup();
+	struct world *w;
+
+	(void)st;
+	set->max_call_ms = 30000;
+	w = w_talking(set);
+	w_run(w, 30000);
+	log_has(w, "say time_goodbye;");
+	press(w, '#');
+	w_answer(w, "r1", "i1", 1000, "Goodbye.");
+	w_run(w, 1300);
+	assert_null(strstr(buf_z(&w->log), "create;"));
+	assert_string_equal(w->outcome.end_reason, "max_duration");
+	w_end(w);
+}
+
 static void a_cough_into_the_goodbye_does_not_end_it(void **st)
 {
 	struct setup *set = w_setup();
@@ -419,6 +437,7 @@ int main(void)
 		cmocka_unit_test(a_goodbye_waits_for_the_answer_under_way),
 		cmocka_unit_test(a_call_that_comes_back_is_as_old_as_its_record),
 		cmocka_unit_test(a_limit_that_is_reached_while_speech_is_in_doubt_ends_with_its_goodbye),
+		cmocka_unit_test(keys_pressed_into_the_last_goodbye_have_no_answer),
 		cmocka_unit_test(a_cough_into_the_goodbye_does_not_end_it),
 		cmocka_unit_test(a_stream_that_comes_back_does_not_make_the_call_younger),
 		cmocka_unit_test(keys_are_no_silence),
