@@ -16,6 +16,7 @@ void barge_in_init(struct barge_in *b, bool resume, int64_t min_speech_ms, bool 
 
 void barge_in_speech(struct barge_in *b, struct span item, int64_t now_ms)
 {
+	b->held_ms = b->doubt ? b->held_ms : now_ms;
 	b->doubt = b->open = true;
 	b->since_ms = b->speech_ms = now_ms;
 	if (!span_copy(b->items[b->at], sizeof b->items[0], item))
@@ -55,7 +56,7 @@ bool barge_in_asked(const struct barge_in *b, struct span item)
 
 bool barge_in_doubt(const struct barge_in *b, int64_t now_ms)
 {
-	return b->doubt && now_ms - b->since_ms < BARGE_DOUBT_MS;
+	return b->doubt && now_ms - b->since_ms < BARGE_DOUBT_MS && now_ms - b->held_ms < BARGE_HELD_MS;
 }
 
 static bool is_word(struct span words)
@@ -75,7 +76,7 @@ enum barge_act barge_in_tick(struct barge_in *b, int64_t now_ms)
 {
 	if (b->open && b->min_speech_ms > 0 && now_ms - b->speech_ms >= b->min_speech_ms)
 		return confirmed(b);
-	if (!b->doubt || b->mode != BARGE_HOLD || now_ms - b->since_ms < BARGE_DOUBT_MS)
+	if (!b->doubt || b->mode != BARGE_HOLD || barge_in_doubt(b, now_ms))
 		return BARGE_NOTHING;
 	b->doubt = false;                /* its words may still come */
 	return BARGE_FALSE;

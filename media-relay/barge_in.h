@@ -12,6 +12,7 @@
 #include "base/span.h"
 
 #define BARGE_DOUBT_MS     2000
+#define BARGE_HELD_MS      6000         /* however often somebody coughs, an answer is held no longer */
 #define BARGE_NO_WORDS_MS  300          /* of speech, where there is no transcription that could bring words and no length is given */
 #define BARGE_ITEMS        2            /* a second noise may come while words of the first are still awaited */
 
@@ -24,6 +25,7 @@ struct barge_in {
 	bool doubt;                     /* in BARGE_HOLD: the answer is held */
 	bool open;                      /* the speech in doubt goes on */
 	int64_t since_ms, speech_ms;    /* of it: when it was noticed, when its length began to count */
+	int64_t held_ms;                /* when the first of those in doubt was noticed */
 	char items[BARGE_ITEMS][128];   /* whose words are awaited, even when the answer went on already */
 	unsigned at;
 };

@@ -97,6 +97,32 @@ static void a_false_alarm_loses_no_sample_and_doubles_none(void **st)
 		}
 }
 
+/* Each cough begins the two seconds anew, but not for ever. */
+static void a_coughing_fit_does_not_silence_the_agent(void **st)
+{
+	struct world *w = w_talking(careful(true, 0));
+	char item[16];
+
+	(void)st;
+	w_answer(w, "r1", "i1", 9000, "long");
+	w_run(w, 500);
+	for (int i = 0; i < 5; i++) {
+		snprintf(item, sizeof item, "u%d", i);
+		w_speech(w, item);
+		w_run(w, 300);
+		w_speech_over(w, item);
+		forget(w);
+		buf_reset(&w->down);
+		w->last_mark_pos = 0;
+		w_run(w, i < 4 ? 1000 : 480);
+	}
+	assert_int_equal(w->down.n, 0);                   /* 5980 ms */
+	w_run(w, 100);
+	assert_true(w->down.n > 0);
+	assert_false(logged(w, "truncate") || logged(w, "cancel") || logged(w, "create"));
+	w_end(w);
+}
+
 /* The marks that a hold throws back early tell nothing of the link: the next cut is as exact as ever. */
 static void after_a_false_alarm_a_cut_is_exact(void **st)
 {
@@ -330,6 +356,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_false_alarm_loses_no_sample_and_doubles_none),
+		cmocka_unit_test(a_coughing_fit_does_not_silence_the_agent),
 		cmocka_unit_test(after_a_false_alarm_a_cut_is_exact),
 		cmocka_unit_test(words_confirm_and_then_the_answer_is_cut_and_the_next_asked_for),
 		cmocka_unit_test(words_that_come_after_the_speech_confirm_too),
