@@ -41,7 +41,6 @@ static enum door_verdict start(struct door *d, const struct stream_msg *m)
 	if (!span_copy(d->stream_sid, sizeof d->stream_sid, m->stream_sid) || !span_copy(d->call_sid, sizeof d->call_sid, m->call_sid) ||
 	    !span_copy(d->token, sizeof d->token, m->token))
 		return refuse(d);
-	span_copy(d->account_sid, sizeof d->account_sid, m->account_sid);
 	d->state = CHECKING;
 	return DOOR_CHECK;
 }

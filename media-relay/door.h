@@ -16,7 +16,7 @@ enum door_verdict { DOOR_WAIT, DOOR_CHECK, DOOR_IN, DOOR_OUT };
 struct door {                          /* embedded in the caller's leg */
 	int state;
 	int64_t until_ms;
-	char stream_sid[64], call_sid[64], account_sid[64], token[128];    /* of `start`, once DOOR_CHECK was said */
+	char stream_sid[64], call_sid[64], token[128];    /* of `start`, once DOOR_CHECK was said */
 	unsigned malformed;
 };
 

@@ -56,7 +56,6 @@ void setup_free(struct setup *s)
 	free(s->timezone);
 	free(s->voicemail);
 	free(s->note);
-	free(s->account_sid);
 	free(s->agent_name);
 	free(s->voice);
 	free(s->language);
@@ -447,7 +446,6 @@ static void names(const struct source *s, struct setup *out)
 {
 	span_copy(out->session_id, sizeof out->session_id, span_z(s->call.session_id));
 	span_copy(out->call_sid, sizeof out->call_sid, span_z(s->call.twilio_call_sid));
-	out->account_sid = s->has_account ? dup_z(s->account.twilio_account_sid) : NULL;
 	out->agent_name = dup_z(s->agent.name);
 	out->voice = dup_z(s->agent.voice);
 	out->language = dup_z(s->agent.say_language);

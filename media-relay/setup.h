@@ -32,7 +32,6 @@ struct upstream {                     /* where a model is, and what to send it f
 
 struct setup {
 	char session_id[37], call_sid[35];
-	char *account_sid;            /* as the webhook saw it: start.accountSid must be this */
 	char *agent_name, *caller_number, *called_number;
 	struct upstream upstreams[UPSTREAMS_MAX];
 	unsigned upstreams_n;

@@ -13,7 +13,6 @@ static bool read_start(struct json_object *o, struct stream_msg *m)
 	if (!m->stream_sid.p)
 		m->stream_sid = json_get_span(s, "streamSid");
 	m->call_sid = json_get_span(s, "callSid");
-	m->account_sid = json_get_span(s, "accountSid");
 	m->encoding = json_get_span(f, "encoding");
 	m->token = json_get_span(json_get(s, "customParameters"), "token");
 	if (!json_get_int(f, "sampleRate", &m->sample_rate) || !json_get_int(f, "channels", &m->channels))

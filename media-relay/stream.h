@@ -19,7 +19,7 @@ struct stream_msg {
 	struct span payload;           /* base64 */
 	int64_t timestamp_ms;          /* -1 when absent */
 	/* start */
-	struct span call_sid, account_sid, encoding, token;
+	struct span call_sid, encoding, token;
 	int64_t sample_rate, channels;
 	/* mark, dtmf */
 	struct span name, digit;

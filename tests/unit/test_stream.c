@@ -22,7 +22,6 @@ static void start_is_read(void **st)
 	assert_int_equal(m.type, ST_START);
 	assert_span(m.stream_sid, MZ);
 	assert_span(m.call_sid, "CA2");
-	assert_span(m.account_sid, "AC1");
 	assert_span(m.encoding, "audio/x-mulaw");
 	assert_int_equal(m.sample_rate, 8000);
 	assert_int_equal(m.channels, 1);
