@@ -140,7 +140,7 @@ static void add_session(struct buf *b, struct dice *d)
 
 static void add_happening(struct buf *b, struct dice *d)
 {
-	static const char *const acts[] = { "kill", "replace", "hangup", "answered_by" };
+	static const char *const acts[] = { "kill", "replace", "hangup" };
 
 	buf_printf(b, "{\"do\":\"%s\"", PICK(d, acts));
 	buf_printf(b, ",\"at_ms\":%u", take(d, 256) * 80);

@@ -134,13 +134,14 @@ bool play_relay_announce(struct play *p, bool *told);                    /* true
 void play_relay_verdict(const struct play *p, struct play_verdict *v);
 void play_relay_returned(struct play *p, struct span dialled);
 void play_relay_status(struct play *p, struct span word);
+void play_relay_machine(struct play *p, struct span who);
 void play_relay_stream_error(struct play *p, struct span stream_sid, struct span text);
 void play_relay_hang_up(struct play *p, const char *reason);
 
 /* play_store: the record of the call; what the webhooks write of it */
 enum err play_store_new(struct play *p, struct buf *why);
 void play_store_free(struct play_store *s);
-void play_store_begin(struct play *p, struct span call_sid, struct span from, struct span to);     /* the webhook's; once */
+void play_store_begin(struct play *p, struct span call_sid, struct span from, struct span to, struct span direction);     /* the webhook's; once */
 void play_store_connects(struct play *p, bool counts, bool known, bool once, struct span dialled);  /* `continue` connects it again */
 void play_store_give_up(struct play *p, const char *end_reason, bool error);
 void play_store_json(struct play *p, struct jbuild *b, struct json_object *o);

@@ -113,12 +113,13 @@ static void reply_connect(struct play *p, const struct post *q, const char *noti
 	reply(p, q, 200, &t);
 }
 
-static void reply_dial(struct play *p, const struct post *q, struct span number)
+static void reply_dial(struct play *p, const struct post *q, struct span number, bool whisper)
 {
 	struct twiml t;
 
 	twiml_init(&t);
-	twiml_transfer(&t, number, SPAN("https://" PLAY_HOST "/api/continue/" PLAY_SESSION "/"), SPAN_NONE);
+	twiml_transfer(&t, number, SPAN("https://" PLAY_HOST "/api/continue/" PLAY_SESSION "/"),
+		       whisper ? SPAN("https://" PLAY_HOST "/api/whisper/" PLAY_SESSION "/") : SPAN_NONE);
 	reply(p, q, 200, &t);
 }
 
@@ -128,7 +129,7 @@ static bool webhook(struct play *p, struct post *q)
 {
 	struct play_verdict v;
 
-	play_store_begin(p, form_get(&q->form, "CallSid"), form_get(&q->form, "From"), form_get(&q->form, "To"));
+	play_store_begin(p, form_get(&q->form, "CallSid"), form_get(&q->form, "From"), form_get(&q->form, "To"), form_get(&q->form, "Direction"));
 	play_relay_verdict(p, &v);
 	if (v.over) {
 		reply_hangup(p, q);
@@ -210,7 +211,7 @@ static bool go_on(struct play *p, struct post *q)
 	if (connects(q->rule->next))
 		return connect(p, q, &v);
 	if (q->rule->next == NEXT_DIAL) {
-		reply_dial(p, q, json_get_span(q->order, "number"));
+		reply_dial(p, q, json_get_span(q->order, "number"), json_get_span(q->order, "summary").n > 0);
 	} else if (q->rule->next == NEXT_HANGUP) {
 		play_store_give_up(p, v.known ? NULL : q->rule->end_reason, false);
 		reply_hangup(p, q);
@@ -262,16 +263,49 @@ static void stream_status(struct play *p, struct post *q)
 	play_phone_reply(p, q->purpose, 204, NULL, SPAN_NONE, (clock_ms() - q->from_ms) * 1000);
 }
 
+/* What the person called hears before they are connected. */
+static void whisper(struct play *p, struct post *q)
+{
+	struct play_verdict v;
+	struct twiml t;
+	struct span summary;
+
+	play_relay_verdict(p, &v);
+	json_object_put(q->order);
+	q->order = order_of(&v);
+	summary = json_get_span(q->order, "summary");
+	twiml_init(&t);
+	if (summary.n)
+		twiml_say(&t, summary, SPAN_NONE, SPAN_NONE);
+	reply(p, q, 200, &t);
+}
+
+static void machine(struct play *p, struct post *q)
+{
+	play_relay_machine(p, form_get(&q->form, "AnsweredBy"));
+	play_phone_reply(p, q->purpose, 204, NULL, SPAN_NONE, (clock_ms() - q->from_ms) * 1000);
+}
+
+static const struct {
+	const char *path;
+	bool (*ask)(struct play *p, struct post *q);     /* may have to wait */
+	void (*tell)(struct play *p, struct post *q);
+} routes[] = {
+	{ "/api/webhook/", webhook, NULL }, { "/api/continue/", continue_call, NULL }, { "/api/stream-status/", NULL, stream_status },
+	{ "/api/whisper/", NULL, whisper }, { "/api/answered-by/", NULL, machine },    { "/api/status/", NULL, status },
+};
+
 static bool run(struct play *p, struct post *q)
 {
-	if (strstr(q->url, "/api/webhook/"))
-		return webhook(p, q);
-	if (strstr(q->url, "/api/continue/"))
-		return continue_call(p, q);
-	if (strstr(q->url, "/api/stream-status/"))
-		stream_status(p, q);
-	else
-		status(p, q);
+	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+		if (!strstr(q->url, routes[i].path))
+			continue;
+		if (routes[i].ask)
+			return routes[i].ask(p, q);
+		routes[i].tell(p, q);
+		return true;
+	}
+	reply(p, q, 404, NULL);
 	return true;
 }
 

@@ -423,6 +423,7 @@ enum err play_phone_new(struct play *p, struct buf *why)
 	conf_fill(p, &ph->conf);
 	ph->webhook_url = span_dup(SPAN("https://" PLAY_HOST "/api/webhook/"));
 	ph->status_url = span_dup(SPAN("https://" PLAY_HOST "/api/status/"));
+	ph->machine_url = span_dup(SPAN("https://" PLAY_HOST "/api/answered-by/"));
 	e = plan_take(p, why);
 	return e ? e : phone_calls(ph);
 }

@@ -13,8 +13,8 @@
 #define CALLER_ROOM  ((size_t)128 << 10)      /* queues of the legs, as in worker_io.h */
 #define MODEL_ROOM   ((size_t)64 << 10)
 
-enum act { ACT_KILL, ACT_REPLACE, ACT_HANGUP, ACT_MACHINE };
-static const char act_words[] = "kill replace hangup answered_by";
+enum act { ACT_KILL, ACT_REPLACE, ACT_HANGUP };
+static const char act_words[] = "kill replace hangup";
 
 struct happening {                       /* of the member `relay` */
 	char *what, *word;
@@ -67,7 +67,7 @@ static const struct field happening_fields[] = {
 	FIELD(struct happening, at_ms, FK_PLAIN, 0, 0, 86400000, "0", NULL, "after the start of the first stream"),
 	FIELD_AS(struct happening, what, "do", FK_WORD, FF_REQUIRED, 0, 0, NULL, act_words, "what happens"),
 	FIELD(struct happening, ms, FK_PLAIN, 0, 0, 600000, "500", NULL, "until the next relay is there"),
-	FIELD(struct happening, word, FK_PLAIN, 0, 0, 64, NULL, NULL, "who answered, or who hangs up"),
+	FIELD(struct happening, word, FK_PLAIN, 0, 0, 64, NULL, NULL, "who hangs up"),
 };
 
 static const struct field reply_fields[] = {
@@ -536,7 +536,6 @@ static void happen(struct play *p, struct happening *h)
 		break;
 	case ACT_REPLACE: event(p, EV_SHUTDOWN, SPAN_NONE); break;
 	case ACT_HANGUP:  event(p, EV_HANGUP, span_z(h->word ? h->word : "operator")); break;
-	case ACT_MACHINE: event(p, EV_MACHINE, span_z(h->word ? h->word : "human")); break;
 	}
 }
 
@@ -688,6 +687,11 @@ void play_relay_returned(struct play *p, struct span dialled)
 void play_relay_status(struct play *p, struct span word)
 {
 	event(p, EV_STATUS_FINAL, word);
+}
+
+void play_relay_machine(struct play *p, struct span who)
+{
+	event(p, EV_MACHINE, who);
 }
 
 void play_relay_stream_error(struct play *p, struct span stream_sid, struct span text)

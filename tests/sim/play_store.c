@@ -104,7 +104,7 @@ void play_store_event(struct play *p, const struct event *e)
 
 /* --- the webhooks' --- */
 
-void play_store_begin(struct play *p, struct span call_sid, struct span from, struct span to)
+void play_store_begin(struct play *p, struct span call_sid, struct span from, struct span to, struct span direction)
 {
 	struct call *c = &p->store->call;
 
@@ -114,7 +114,7 @@ void play_store_begin(struct play *p, struct span call_sid, struct span from, st
 	set_text(&c->twilio_call_sid, call_sid);
 	set_text(&c->caller_number, from);
 	set_text(&c->called_number, to);
-	set_text(&c->direction, SPAN("inbound"));
+	set_text(&c->direction, direction);
 	set_text(&c->status, SPAN("started"));
 	c->started_at = clock_wall_ms();
 }
