@@ -4,8 +4,9 @@
  *
  *     play_file    what a file says               play         options, the clock, step after step
  *     play_phone   the phone and its streams      play_hook    what the webhooks answer
- *     play_relay   a relay: one session, or none  play_store   what is kept of the call
- *     play_model   the model and its connections  play_report  what came of it
+ *     play_relay   a relay: one session, or none  play_parts   its agent, tools and settings
+ *     play_model   the model and its connections  play_store   what is kept of the call
+ *                                                 play_report  what came of it
  *
  * The three worlds have types of the same name (struct call, struct turn), so a file includes one of them, and this header none.
  * Time moves by PLAY_STEP_MS, and in a step the order is always the same. What is sent arrives in a later pass, never inside the call that sends it.
