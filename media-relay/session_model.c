@@ -240,7 +240,7 @@ static void model_ready(struct session *s)
 	log_info("model.ready", "upstream=%u ms=%lld", upstream_which(&s->up), (long long)(session_now(s) - s->up.dialled_ms));
 	if (s->was_ready && s->ever_streamed)
 		count_reconnect(s);
-	again = s->was_ready || s->setup->past_n > 0;
+	again = s->was_ready || s->setup->past_n > 0 || s->setup->words_lost;
 	s->was_ready = true;
 	s->ready_which = upstream_which(&s->up);
 	next_begin(s);

@@ -157,8 +157,8 @@ static bool take_message(void *ctx, struct span json)
 {
 	struct session *s = ctx;
 
-	session_note(s, "message", SPAN_NONE, SPAN_NONE, SPAN_NONE, "%.*s", SPAN_ARG(json));
-	return s->setup->keep_events;
+	transcript_event(&s->script, &(struct transcript_event){ .type = "message", .words = json });
+	return s->setup->keep_events && !s->setup->wordless;
 }
 
 static void window_over(struct session *s)

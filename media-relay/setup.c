@@ -314,7 +314,7 @@ static void totals(const struct call *c, struct setup *out)
 static void rules(const struct source *s, struct setup *out)
 {
 	const struct agent *a = &s->agent;
-	bool all = !a->store || strcmp(a->store, "all") == 0;
+	bool none = a->store && strcmp(a->store, "none") == 0;
 
 	out->in = audio_format_of(a->input_audio_format);
 	out->out = audio_format_of(a->output_audio_format);
@@ -330,8 +330,9 @@ static void rules(const struct source *s, struct setup *out)
 	out->playout_lead_ms = s->cf->playout_lead_ms;
 	out->idle_ms = or_zero(a->idle_timeout_seconds) * 1000;
 	out->max_call_ms = or_zero(a->max_call_seconds) * 1000;
-	out->keep_turns = all;
-	out->keep_events = all;
+	out->keep_turns = out->keep_events = !none;
+	out->wordless = a->store && strcmp(a->store, "metadata") == 0;
+	out->redact = a->redact;
 	out->max_call_cost = a->max_call_cost;
 	out->started_at = s->call.started_at;
 	out->connected_at = s->call.connected_at;
@@ -430,6 +431,7 @@ static enum err past(struct source *s, struct span session_id, struct setup *out
 	oldest_first(out);
 	e = e ? e : event_newest(s->t, session_id, SPEECH_WITHIN, last_speech, out);
 	out->resumed = out->resumed || out->past_n > 0;
+	out->words_lost = out->words_lost || out->wordless || !out->keep_turns;
 	return e;
 }
 

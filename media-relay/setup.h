@@ -50,11 +50,13 @@ struct setup {
 	struct budget budget;         /* what is left of the agent's day and the account's month, this call counted in */
 	char *notices[NOTICES];       /* what is said when a limit is near, or reached: session_config_notice() */
 	int64_t connected_at;         /* wall; FIELD_NULL_INT: no stream has come yet */
-	bool keep_turns, keep_events; /* agent field store: all; metadata keeps no text */
+	bool keep_turns, keep_events; /* agent field store: not none */
+	bool wordless;                /* ... metadata: turns and events without what was said */
+	bool redact;                  /* ... without the numbers in it (redact.h) */
 	int64_t turn_seq, event_seq;  /* first free numbers */
 	struct turn *past;            /* of a call that comes back: its last turns, oldest first */
 	size_t past_n;
-	bool words_lost;              /* the caller was speaking, or had just spoken, and there is no turn of it */
+	bool words_lost;              /* the caller was speaking, or had just spoken, and there is no turn of it; or none has words */
 	int64_t started_at;           /* wall */
 	/* What the record holds already (null counts as 0): totals go on from here when a call comes back. */
 	int64_t turns, barge_ins, reconnects, usage[7];

@@ -1,6 +1,7 @@
 /* transcript - what is kept of a call. */
 #include <stdlib.h>
 
+#include "media-relay/redact.h"
 #include "media-relay/transcript.h"
 
 #define CHARS_PER_SECOND 20              /* nobody speaks faster: words arrive ahead of their audio */
@@ -16,6 +17,8 @@ void transcript_setup(struct transcript *t, const struct setup *s)
 {
 	t->keep_turns = s->keep_turns;
 	t->keep_events = s->keep_events;
+	t->wordless = s->wordless;
+	t->redact = s->redact;
 	t->transcription = s->transcription;
 	t->turn_seq = s->turn_seq;
 	t->event_seq = s->event_seq;
@@ -39,6 +42,31 @@ void transcript_fini(struct transcript *t)
 }
 
 /* --- saving --- */
+
+/* What cannot be hidden for want of memory is not stored. */
+static char *hidden(const char *text, struct buf *b)
+{
+	if (!text)
+		return NULL;
+	redact_text(b, span_z(text));
+	return b->err ? NULL : (char *)(uintptr_t)buf_z(b);
+}
+
+void transcript_store(struct transcript *t, const struct turn *u)
+{
+	struct turn kept = *u;
+	struct buf text = BUF_INIT, full = BUF_INIT;
+
+	if (!t->keep_turns)
+		return;
+	if (t->wordless || t->redact) {
+		kept.text = t->wordless ? NULL : hidden(u->text, &text);
+		kept.full_text = t->wordless ? NULL : hidden(u->full_text, &full);
+	}
+	t->ops->save_turn(t->ctx, &kept);
+	buf_fini(&text);
+	buf_fini(&full);
+}
 
 static size_t bytes_of(struct span s, int64_t chars)
 {
@@ -117,7 +145,7 @@ static void write_turn(struct transcript *t, struct open_turn *o, bool keep, boo
 	}
 	u.meta = meta_of(o, &meta);
 	if (keep)
-		t->ops->save_turn(t->ctx, &u);
+		transcript_store(t, &u);
 	if (t->history && tell)
 		history_turn(t->history, &u);
 	buf_fini(&meta);
@@ -130,7 +158,7 @@ static void save(struct transcript *t, struct open_turn *o)
 		o->saved = true;
 		t->turns++;
 	}
-	write_turn(t, o, t->keep_turns, true);
+	write_turn(t, o, true, true);
 }
 
 /* An answer is complete when its words are and the caller has heard it or stopped hearing it. */
@@ -517,12 +545,22 @@ static char *lend(struct span s, struct buf *b)
 	return b->err ? NULL : (char *)(uintptr_t)buf_z(b);
 }
 
+/* Words are a payload of their own kind. */
+static char *words_of(const struct transcript *t, struct span words, struct buf *b)
+{
+	if (t->wordless)
+		return NULL;
+	if (!t->redact)
+		return lend(words, b);
+	return redact_json(b, words) || b->err ? NULL : (char *)(uintptr_t)buf_z(b);
+}
+
 void transcript_event(struct transcript *t, const struct transcript_event *e)
 {
 	struct buf item = BUF_INIT, response = BUF_INIT, role = BUF_INIT, error = BUF_INIT, payload = BUF_INIT;
 	struct event ev = {
 		.seq = t->event_seq, .event_type = (char *)(uintptr_t)e->type, .item_id = lend(e->item, &item), .response_id = lend(e->response, &response),
-		.role = lend(e->role, &role), .error = lend(e->error, &error), .created_at = t->ops->wall_ms(t->ctx), .payload = lend(e->payload, &payload),
+		.role = lend(e->role, &role), .error = lend(e->error, &error), .created_at = t->ops->wall_ms(t->ctx), .payload = e->words.p ? words_of(t, e->words, &payload) : lend(e->payload, &payload),
 	};
 
 	if (t->keep_events) {

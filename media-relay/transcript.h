@@ -41,6 +41,7 @@ struct transcript {
 	void *ctx;
 	struct history *history;         /* is told of every turn, kept or not; may be NULL */
 	bool keep_turns, keep_events, transcription;
+	bool wordless, redact;           /* how a turn is stored; the history has it as it was said */
 	struct open_turn open[TRANSCRIPT_OPEN];
 	int64_t turn_seq, event_seq, turns, barge_ins, reconnects, usage[USAGE_KINDS];
 	double cost;
@@ -90,8 +91,11 @@ void transcript_transcription(struct transcript *t, struct span model, int64_t i
 struct call_changes call_changes_none(void);
 void transcript_changes(const struct transcript *t, struct call_changes *c);
 
-/* Events. Every part may be SPAN_NONE; payload is a JSON object. */
-struct transcript_event { const char *type; struct span item, response, role, error, payload; };
+/* A turn as the agent wants it stored: whole, without words, without the numbers in them, not at all. */
+void transcript_store(struct transcript *t, const struct turn *u);
+
+/* Events. Every part may be SPAN_NONE; payload is a JSON object. `words` too: what somebody said, stored as the words of turns are. */
+struct transcript_event { const char *type; struct span item, response, role, error, payload, words; };
 void transcript_event(struct transcript *t, const struct transcript_event *e);
 
 #endif

@@ -1,5 +1,6 @@
 /* transcript_tool - turns that nobody speaks: tool calls, and what the agent was told. */
 #include "base/json.h"
+#include "media-relay/redact.h"
 #include "media-relay/transcript.h"
 
 int64_t transcript_next(struct transcript *t)
@@ -27,24 +28,45 @@ static enum err tool_json(const struct transcript_tool *c, struct buf *out)
 		json_set(&b, o, "server", json_str(&b, c->server));
 	json_set(&b, o, "arguments", value_of(&b, c->arguments));
 	json_set(&b, o, "result", value_of(&b, c->result));
-	json_set(&b, o, "duration_ms", c->result.p ? json_int(&b, c->ms) : NULL);
+	json_set(&b, o, "duration_ms", c->ms < 0 ? NULL : json_int(&b, c->ms));
 	if (!b.err)
 		b.err = json_write(out, o);
 	json_object_put(o);
 	return b.err;
 }
 
-static void keep(struct transcript *t, const struct turn *u)
+static struct span hidden(struct span s, struct buf *b)
 {
-	if (t->history)
-		history_turn(t->history, u);
-	if (t->keep_turns)
-		t->ops->save_turn(t->ctx, u);
+	if (s.p && redact_json(b, s) != ERR_OK) {
+		buf_reset(b);
+		redact_text(b, s);
+	}
+	if (!s.p || b->err)
+		return SPAN_NONE;
+	return b->n ? buf_span(b) : SPAN("");
+}
+
+/* As it is stored. */
+static enum err kept_json(const struct transcript *t, const struct transcript_tool *c, struct buf *out)
+{
+	struct buf arguments = BUF_INIT, result = BUF_INIT;
+	struct transcript_tool kept = *c;
+	enum err e;
+
+	if (t->wordless || t->redact) {
+		kept.arguments = t->wordless ? SPAN_NONE : hidden(c->arguments, &arguments);
+		kept.result = t->wordless ? SPAN_NONE : hidden(c->result, &result);
+	}
+	e = tool_json(&kept, out);
+	buf_fini(&arguments);
+	buf_fini(&result);
+	return e;
 }
 
 void transcript_tool(struct transcript *t, const struct transcript_tool *c)
 {
-	struct buf tool = BUF_INIT, item = BUF_INIT, response = BUF_INIT;
+	struct buf whole = BUF_INIT, kept = BUF_INIT, item = BUF_INIT, response = BUF_INIT;
+	struct transcript_tool call = *c;
 	struct turn u = {
 		.seq = c->seq, .role = (char *)(uintptr_t)"tool", .started_at = c->started_at,
 		.completed_at = c->result.p ? t->ops->wall_ms(t->ctx) : FIELD_NULL_INT, .heard_ms = FIELD_NULL_INT, .latency_ms = FIELD_NULL_INT,
@@ -54,11 +76,15 @@ void transcript_tool(struct transcript *t, const struct transcript_tool *c)
 	buf_add(&response, c->response);
 	u.item_id = (char *)(uintptr_t)buf_z(&item);
 	u.response_id = (char *)(uintptr_t)buf_z(&response);
-	if (tool_json(c, &tool) == ERR_OK) {
-		u.tool = (char *)(uintptr_t)buf_z(&tool);
-		keep(t, &u);
-	}
-	buf_fini(&tool);
+	call.ms = c->result.p ? c->ms : -1;
+	u.tool = tool_json(&call, &whole) == ERR_OK ? (char *)(uintptr_t)buf_z(&whole) : NULL;
+	if (u.tool && t->history)
+		history_turn(t->history, &u);
+	u.tool = kept_json(t, &call, &kept) == ERR_OK ? (char *)(uintptr_t)buf_z(&kept) : NULL;
+	if (u.tool)
+		transcript_store(t, &u);
+	buf_fini(&whole);
+	buf_fini(&kept);
 	buf_fini(&item);
 	buf_fini(&response);
 }
@@ -72,7 +98,9 @@ void transcript_system(struct transcript *t, struct span text)
 
 	buf_add(&words, text);
 	u.text = (char *)(uintptr_t)buf_z(&words);
+	if (!words.err && t->history)
+		history_turn(t->history, &u);
 	if (!words.err)
-		keep(t, &u);
+		transcript_store(t, &u);
 	buf_fini(&words);
 }

@@ -4,7 +4,7 @@
 #include "media-relay/transcript.h"
 #include "unit.h"
 
-static struct { struct buf log; int64_t wall; int64_t now; unsigned events; char last_payload[100], meta[200]; int64_t began, ended; } world;
+static struct { struct buf log; int64_t wall; int64_t now; unsigned events; char last_payload[100], meta[200], tool[300]; int64_t began, ended; } world;
 
 static int64_t wall_ms(void *ctx) { (void)ctx; return world.wall; }
 
@@ -20,6 +20,7 @@ static void save_turn(void *ctx, const struct turn *u)
 		buf_printf(&world.log, " cut at %d", (int)u->heard_ms);
 	buf_addc(&world.log, ';');
 	snprintf(world.meta, sizeof world.meta, "%s", u->meta ? u->meta : "");
+	snprintf(world.tool, sizeof world.tool, "%s", u->tool ? u->tool : "");
 	world.began = u->started_at;
 	world.ended = u->completed_at;
 }
@@ -282,6 +283,66 @@ static void events_are_numbered_and_carry_json(void **st)
 	assert_int_equal(world.events, 2);
 }
 
+/* --- what the agent does not want stored --- */
+
+/* A call in which numbers are said, by everybody and everything. */
+static void numbers_are_said(void)
+{
+	struct transcript_tool c = { .name = SPAN("lookup"), .arguments = SPAN("{\"card\":\"4242 4242\",\"n\":123456}"), .result = SPAN("found 123456"), .seq = 9, .ms = 1500 };
+
+	transcript_speech(&t, SPAN("u"), 0);
+	transcript_heard(&t, SPAN("u"), SPAN("it is 1234 5678"));
+	transcript_keys(&t, SPAN("[keypad: 1234]"));
+	speak("a", "you said 1234 5678, is that right");
+	transcript_cut(&t, SPAN("a"), 1000, 2000);
+	transcript_system(&t, SPAN("the code is 9999"));
+	transcript_tool(&t, &c);
+	transcript_event(&t, &(struct transcript_event){ .type = "message", .words = SPAN("{\"number\":\"+15550100\"}") });
+}
+
+static void what_is_redacted_is_stored_without_numbers_and_known_with_them(void **st)
+{
+	struct history h;
+
+	(void)st;
+	history_init(&h);
+	t.history = &h;
+	t.redact = true;
+	numbers_are_said();
+	saved("0 user 'it is [number]';1 user '[keypad: [number]]';2 assistant 'you said [number], is that right';"
+	      "2 assistant 'you said [number]' of 'you said [number], is that right' cut at 1000;3 system 'the code is [number]';9 tool '-';");
+	assert_string_equal(world.tool, "{\"name\":\"lookup\",\"arguments\":{\"card\":\"[number]\",\"n\":\"[number]\"},\"result\":\"found [number]\",\"duration_ms\":1500}");
+	assert_string_equal(world.last_payload, "{\"number\":\"[number]\"}");
+	assert_int_equal(h.n, 5);
+	assert_string_equal(h.items[0].text, "it is 1234 5678");
+	assert_string_equal(h.items[1].text, "[keypad: 1234]");
+	assert_string_equal(h.items[3].text, "the code is 9999");
+	assert_string_equal(h.items[4].text, "found 123456");
+	history_fini(&h);
+}
+
+static void metadata_is_who_and_when_but_not_what(void **st)
+{
+	(void)st;
+	t.wordless = true;
+	numbers_are_said();
+	saved("0 user '-';1 user '-';2 assistant '-';2 assistant '-' cut at 1000;3 system '-';9 tool '-';");
+	assert_string_equal(world.tool, "{\"name\":\"lookup\",\"arguments\":null,\"result\":null,\"duration_ms\":1500}");
+	assert_string_equal(world.last_payload, "-");
+	assert_int_equal(world.events, 1);
+	assert_int_equal(t.turns, 3);
+}
+
+static void none_is_nothing_but_numbers(void **st)
+{
+	(void)st;
+	t.keep_turns = t.keep_events = false;
+	numbers_are_said();
+	saved("");
+	assert_int_equal(world.events, 0);
+	assert_int_equal(t.turns, 3);
+}
+
 /* --- price --- */
 
 static double price(const char *model, int kind, int64_t tokens)
@@ -332,6 +393,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(percentiles_are_by_nearest_rank, begin, end),
 		cmocka_unit_test_setup_teardown(totals_go_on_from_what_the_record_held, begin, end),
 		cmocka_unit_test_setup_teardown(events_are_numbered_and_carry_json, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_redacted_is_stored_without_numbers_and_known_with_them, begin, end),
+		cmocka_unit_test_setup_teardown(metadata_is_who_and_when_but_not_what, begin, end),
+		cmocka_unit_test_setup_teardown(none_is_nothing_but_numbers, begin, end),
 		cmocka_unit_test(prices_are_those_of_the_model),
 	};
 
