@@ -7,6 +7,7 @@
 #include "call.h"
 #include "control.h"
 #include "out.h"
+#include "purge.h"
 #include "store/agent.h"
 #include "store/noun.h"
 
@@ -177,7 +178,7 @@ enum err call_list_run(struct cli *c, const struct args *a)
 struct one {
 	struct span id;
 	struct json_object *json;
-	char session_id[UUID_TEXT];
+	char session_id[UUID_TEXT], recording[256];
 };
 
 static enum err show_body(struct txn *t, void *arg)
@@ -206,7 +207,7 @@ enum err call_show_run(struct cli *c, const struct args *a)
 	return e;
 }
 
-static enum err delete_body(struct txn *t, void *arg)
+static enum err over_body(struct txn *t, void *arg)
 {
 	struct one *o = arg;
 	struct call c = { 0 };
@@ -214,17 +215,30 @@ static enum err delete_body(struct txn *t, void *arg)
 
 	if (!e && (strcmp(c.status, "started") == 0 || strcmp(c.status, "connected") == 0))
 		e = ERR_INUSE;
-	if (!e)
-		e = call_delete(t, span_z(c.session_id));
+	span_copy(o->session_id, sizeof o->session_id, span_z(c.session_id));
+	span_copy(o->recording, sizeof o->recording, span_z(c.recording));
 	record_fini(&call_type, &c);
 	return e;
 }
 
+static enum err delete_body(struct txn *t, void *arg)
+{
+	struct one *o = arg;
+	enum err e = over_body(t, arg);
+
+	return e ? e : call_delete(t, span_z(o->session_id));
+}
+
+/* The file first: a record without one can be deleted again. */
 enum err call_delete_run(struct cli *c, const struct args *a)
 {
 	struct one o = { .id = arg_span(a, "ID") };
-	enum err e = cli_txn(c, CLI_WRITE, delete_body, &o);
+	enum err e = cli_txn(c, CLI_READ, over_body, &o);
 
+	if (!e) {
+		recording_delete(c, o.recording);
+		e = cli_txn(c, CLI_WRITE, delete_body, &o);
+	}
 	if (e == ERR_INUSE)
 		return cli_fail(c, e, "call %.80s: is still going on: `offhook call hangup` ends it", o.id.p);
 	return call_fail(c, o.id.p, e);

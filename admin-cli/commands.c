@@ -29,7 +29,7 @@ const struct cmd commands[] = {
 	{ "call follow <ID>", call_follow_run, "the transcript while it is spoken, until the call ends", 0 },
 	{ "call explain <ID>", call_explain_run, "the story of a call from its record: what went wrong, what we did, how it ended", 0 },
 	{ "call export <ID>", call_export_run, "call, turns and events as one JSON object", 0 },
-	{ "call delete <ID>", call_delete_run, "delete a call that has ended, with its turns and events", 0 },
+	{ "call delete <ID>", call_delete_run, "delete a call that has ended, with its turns, events and recording", 0 },
 	{ "call hangup <ID>", call_hangup_run, "end a call that is going on", 0 },
 
 	{ "stats [--since <time>] [--by <word>]", stats_run, "calls counted and added up, by day, agent or number; without --by all together", 0 },

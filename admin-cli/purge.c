@@ -11,23 +11,37 @@
 
 #define DAY_MS ((int64_t)86400000)
 
-/* A recording's path is stored relative to the data directory, and none leads out of it. */
-static void recording_delete(const char *path, void *arg)
+static void file_delete(const char *path)
 {
-	const struct cli *c = arg;
-	struct buf full = BUF_INIT;
+	if (unlink(path) != 0 && errno != ENOENT)
+		log_warn("purge.recording", "error=%s", log_q(span_z(strerror(errno))));
+}
 
-	if (*path == '/' || strstr(path, ".."))
+void recording_delete(struct cli *c, const char *path)
+{
+	struct buf full = BUF_INIT;
+	char *slash;
+
+	if (!path || !*path || *path == '/' || strstr(path, ".."))
 		return;
 	buf_printf(&full, "%s/%s", c->cf.data_dir, path);
-	if (!full.err && unlink(buf_z(&full)) != 0 && errno != ENOENT)
-		log_warn("purge.recording", "error=%s", log_q(span_z(strerror(errno))));
+	if (!full.err) {
+		file_delete(full.p);
+		slash = strrchr(full.p, '/');
+		*slash = '\0';
+		rmdir(full.p);                   /* refuses while there are others */
+	}
 	buf_fini(&full);
+}
+
+static void each_recording(const char *path, void *arg)
+{
+	recording_delete(arg, path);
 }
 
 enum err purge_calls(struct cli *c, int64_t before_ms, unsigned *gone)
 {
-	return call_purge(c->store, before_ms, gone, recording_delete, c);
+	return call_purge(c->store, before_ms, gone, each_recording, c);
 }
 
 /* --- the command --- */

@@ -59,7 +59,7 @@ enum err call_delete(struct txn *t, struct span session_id);                    
 /* For purge: `key` is the 16-byte session id; deletes at most *left records, the call's own last (then *whole), and takes them off *left. */
 enum err call_delete_some(struct txn *t, struct span key, size_t *left, bool *whole);
 /* Calls that started before, with all that belongs to them, in transactions of 200 records; one that still runs stays. `recording` is told each path
- * after its call is gone (may be NULL); `purged` counts calls. Stops early with ERR_OK when a held signal waits. */
+ * before its call goes (may be NULL; perhaps again, when that is in several steps); `purged` counts calls. Stops early with ERR_OK when a held signal waits. */
 enum err call_purge(struct store *s, int64_t before_ms, unsigned *purged, void (*recording)(const char *path, void *arg), void *arg);
 enum err call_unfinished(struct txn *t, bool (*each)(struct call *, void *), void *arg); /* status started or connected */
 /* The printed record: every field of the contract, names for ids, usage and latency as objects. What was deleted meanwhile keeps its last name

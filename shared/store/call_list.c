@@ -162,7 +162,6 @@ struct purge {
 	struct key from;                  /* where the next step begins: everything before is gone, or still runs */
 	struct buf calls, recordings;     /* 16-byte keys; paths, each with a NUL */
 	unsigned gone;                    /* calls in this step */
-	bool more;
 };
 
 static bool oldest(const struct row *row, void *arg)
@@ -181,37 +180,46 @@ static bool oldest(const struct row *row, void *arg)
 	return p->calls.n < PURGE_STEP * 16;
 }
 
-static enum err purge_step(struct txn *t, void *arg)
+/* What goes in this step. A call may be too long for one: then it is looked at again. */
+static enum err purge_look(struct txn *t, void *arg)
 {
 	struct purge *p = arg;
 	struct key from = p->from, to = { .n = 0 };
-	size_t left = PURGE_STEP;
 	enum err e;
 
 	buf_reset(&p->calls);
 	buf_reset(&p->recordings);
-	p->gone = 0;
 	key_u64(&to, p->before_ms > 0 ? (uint64_t)p->before_ms : 0);
 	struct walk w = { .table = T_CALL, .index = X_CALL_START, .from = key_span(&from), .to = key_span(&to) };
 
 	e = txn_walk(t, &w, oldest, p);
-	e = e ? e : p->calls.err ? p->calls.err : p->recordings.err;
-	p->more = p->calls.n > 0;
-	p->from = from;                   /* a call may be too long for one step */
+	p->from = from;
+	return e ? e : p->calls.err ? p->calls.err : p->recordings.err;
+}
+
+static enum err purge_step(struct txn *t, void *arg)
+{
+	struct purge *p = arg;
+	size_t left = PURGE_STEP;
+	enum err e = ERR_OK;
+
+	p->gone = 0;
 	for (size_t i = 0; !e && i < p->calls.n && left; i += 16) {
 		bool whole;
 
 		e = call_delete_some(t, span_of(p->calls.p + i, 16), &left, &whole);
+		e = e == ERR_NOTFOUND ? ERR_OK : e;              /* somebody else has deleted it meanwhile */
 		p->gone += whole;
 	}
 	return e;
 }
 
+/* The files first: who is killed in between leaves a record without one, which goes the next time, and never a file that nobody knows of. */
 static void tell_recordings(const struct purge *p, void (*recording)(const char *path, void *arg), void *arg)
 {
 	const char *path = p->recordings.p;
 
-	for (unsigned i = 0; recording && i < p->gone; i++, path += strlen(path) + 1)
+	for (size_t i = 0; recording && i < p->calls.n; i += 16, path += strlen(path) + 1)
 		if (*path)
 			recording(path, arg);
 }
@@ -223,12 +231,15 @@ enum err call_purge(struct store *s, int64_t before_ms, unsigned *purged, void (
 
 	*purged = 0;
 	do {
+		e = store_read(s, purge_look, &p);
+		if (e || !p.calls.n)
+			break;
+		tell_recordings(&p, recording, arg);
 		e = store_txn(s, EVENTUAL, purge_step, &p);
 		if (e)
 			break;
 		*purged += p.gone;
-		tell_recordings(&p, recording, arg);
-	} while (p.more && !store_interrupted(s));
+	} while (!store_interrupted(s));
 	buf_fini(&p.calls);
 	buf_fini(&p.recordings);
 	return e;

@@ -247,6 +247,11 @@ static void set(const struct record_type *rt, void *rec, const char *field, cons
 	assert_int_equal(field_set_text(field_find(rt->fields, rt->fields_n, span_z(field)), rec, span_z(value), NULL), ERR_OK);
 }
 
+/* Some calls have a recording; that of the last names what is not ours. */
+static const struct { int call; const char *path; } recordings[] = {
+	{ 0, "recordings/2026-11-01/a.wav" }, { 3, "recordings/2026-11-01/b.wav" }, { 6, "recordings/2026-11-02/c.wav" }, { 9, "../outside.wav" },
+};
+
 static enum err put_calls(struct txn *t, void *arg)
 {
 	static const char *const statuses[] = { "ended", "connected", "error" };
@@ -268,6 +273,9 @@ static enum err put_calls(struct txn *t, void *arg)
 		set(&call_type, &c, "caller_number", i % 2 ? "+15005550001" : "+15005550002");
 		set(&call_type, &c, "account", "1");
 		set(&call_type, &c, "agent", "1");
+		for (size_t k = 0; k < ROWS(recordings); k++)
+			if (recordings[k].call == i)
+				set(&call_type, &c, "recording", recordings[k].path);
 		e = call_put(t, &c);
 		record_fini(&call_type, &c);
 	}
@@ -412,6 +420,53 @@ static void a_call_is_told_and_deleted(void **state)
 	(void)state;
 	calls_make();
 	run_rows(rows, ROWS(rows));
+}
+
+static bool is_there(const char *path)
+{
+	char full[200];
+	struct stat st;
+
+	snprintf(full, sizeof full, "%s/%s", w.data, path);
+	return stat(full, &st) == 0;
+}
+
+static void recordings_make(void)
+{
+	static const char *const folders[] = { "recordings/2026-11-01", "recordings/2026-11-02" };
+	char full[200];
+
+	for (size_t i = 0; i < ROWS(folders); i++) {
+		snprintf(full, sizeof full, "%s/%s", w.data, folders[i]);
+		assert_int_equal(dir_make(full, 0750), ERR_OK);
+	}
+	for (size_t i = 0; i < ROWS(recordings); i++) {
+		int fd;
+
+		snprintf(full, sizeof full, "%s/%s", w.data, recordings[i].path);
+		fd = open(full, O_WRONLY | O_CREAT, 0640);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+}
+
+static void recordings_go_with_their_calls(void **state)
+{
+	static const struct row rows[] = {
+		{ "call delete " SESSION "00", NULL, 0, NULL, NULL }, { "call delete " SESSION "01", NULL, 4, NULL, "still going on" },
+	};
+	static const struct row purge[] = { { "db purge --older-than 1d", NULL, 0, "39 calls deleted", NULL } };
+
+	(void)state;
+	calls_make();
+	recordings_make();
+	run_rows(rows, ROWS(rows));
+	assert_false(is_there(recordings[0].path));
+	for (size_t i = 1; i < ROWS(recordings); i++)
+		assert_true(is_there(recordings[i].path));
+	run_rows(purge, ROWS(purge));
+	assert_false(is_there("recordings/2026-11-01") || is_there("recordings/2026-11-02"));
+	assert_true(is_there("recordings") && is_there("../outside.wav"));
 }
 
 static pid_t start(int *out, const char *const *words)
@@ -656,6 +711,7 @@ int main(int argc, char **argv)
 		TEST(import_takes_what_export_prints_all_or_none),
 		TEST(calls_are_listed_newest_first_and_filtered),
 		TEST(a_call_is_told_and_deleted),
+		TEST(recordings_go_with_their_calls),
 		TEST(following_prints_what_happens_and_ends_with_the_call),
 		TEST(an_interrupt_never_costs_others_a_recovery),
 		TEST(housekeeping_purges_what_is_too_old),
