@@ -46,6 +46,10 @@ static const struct explain_word events[] = {
 	{ "call.away",             EXPLAIN_PLAIN,   "the stream was closed on purpose, for: {for}" },
 	{ "transfer.failed",       EXPLAIN_FINDING, "the transfer failed: {error}; the caller came back to the agent" },
 	{ "ending.called_off",     EXPLAIN_PLAIN,   "the caller spoke: the end of the call was called off" },
+	{ "recording.started",     EXPLAIN_PLAIN,   "the recording began: {file}" },
+	{ "recording.none",        EXPLAIN_FINDING, "there is no recording: {error}" },
+	{ "recording.gap",         EXPLAIN_FINDING, "{ms:s} of the recording are silence, since the disk did not keep up: {error}" },
+	{ "recording.stopped",     EXPLAIN_FINDING, "the recording ended before the call: {error}" },
 };
 
 const struct explain_word *explain_event(struct span type)

@@ -206,6 +206,24 @@ void chunks_drop(struct chunks *q, size_t n)
 	}
 }
 
+void chunks_keep(struct chunks *q, size_t n)
+{
+	struct chunk *c = q->head;
+	size_t left = n;
+
+	if (n >= q->n)
+		return;
+	if (n == 0) {
+		chunks_clear(q);
+		return;
+	}
+	while (left > c->to - c->from) {
+		left -= c->to - c->from;
+		c = c->next;
+	}
+	back_to(q, (struct place){ c, c->from + (uint32_t)left, n });
+}
+
 void chunks_join(struct chunks *q, struct chunks *more)
 {
 	if (q->tail)

@@ -15,7 +15,7 @@
 #include "store/spend.h"
 #include "store/ticket.h"
 
-#define CALL_TEXTS 6
+#define CALL_TEXTS 7
 
 struct job *job_new(enum job_kind k, const uint8_t id[16])
 {
@@ -39,6 +39,7 @@ static void call_texts(struct call_changes *c, const char **at[CALL_TEXTS])
 	at[3] = &c->resume;
 	at[4] = &c->stream_sid;
 	at[5] = &c->handover;
+	at[6] = &c->recording;
 }
 
 void job_free(struct job *j)
@@ -163,6 +164,7 @@ enum err job_change(struct call *c, const struct call_changes *ch)
 	e = e ? e : put_text(&c->error, ch->error);
 	e = e ? e : put_text(&c->resume, ch->resume);
 	e = e ? e : put_text(&c->handover, ch->handover);
+	e = e ? e : put_text(&c->recording, ch->recording);
 	put_numbers(c, ch);
 	return e;
 }

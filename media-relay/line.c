@@ -220,6 +220,35 @@ static void op_pause(void *ctx, enum session_leg leg, bool on)
 		leg_pause(l->leg[leg], on);
 }
 
+static enum err op_tape_open(void *ctx, struct span path)
+{
+	struct line *l = ctx;
+
+	return l->w->pool->recorder ? reel_open(&l->reel, l->w->pool->recorder, path) : ERR_DOWN;
+}
+
+static uint8_t *op_tape_room(void *ctx, enum err *why)
+{
+	struct line *l = ctx;
+
+	return reel_room(l->reel, why);
+}
+
+static void op_tape_put(void *ctx, uint64_t at, size_t n)
+{
+	struct line *l = ctx;
+
+	reel_put(l->reel, at, n);
+}
+
+static void op_tape_close(void *ctx)
+{
+	struct line *l = ctx;
+
+	reel_close(l->reel);
+	l->reel = NULL;
+}
+
 static void op_gone(void *ctx, enum end_reason r)
 {
 	struct line *l = ctx;
@@ -246,6 +275,7 @@ static void op_observe(void *ctx, int metric, uint64_t us)
 const struct session_ops line_ops = {
 	.now_ms = op_now, .wall_ms = op_wall, .load = op_load, .save_call = op_save_call, .save_turn = op_save_turn, .save_event = op_save_event,
 	.http = op_http, .dial = op_dial, .promote = op_promote, .reserve = op_reserve, .commit = op_commit, .close = op_close, .pause = op_pause, .gone = op_gone,
+	.tape_open = op_tape_open, .tape_room = op_tape_room, .tape_put = op_tape_put, .tape_close = op_tape_close,
 	.metrics = { op_count, op_observe, op_tool },
 };
 
@@ -313,6 +343,7 @@ void line_free(struct line *l)
 	farewell(l);
 	link_out(l);
 	session_free(l->session);
+	reel_close(l->reel);
 	if (l->auth_token)
 		OPENSSL_cleanse(l->auth_token, strlen(l->auth_token));
 	free(l->auth_token);

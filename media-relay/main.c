@@ -284,6 +284,7 @@ static enum err begin(struct relay *r)
 	e = e ? e : prices_begin(cf);
 	e = e ? e : store_begin(r, cf);
 	e = e ? e : http_tools_start(&r->pool.http, cf->secret_key_file);        /* the store has made the key */
+	e = e ? e : recorder_start(&r->pool.recorder, cf->data_dir, RECORDER_BLOCKS);
 	e = e ? e : workers_make(&r->pool, (unsigned)cf->relay_workers);
 	e = e ? e : front_new(&r->front, &r->pool, r->control_fd, r->media_fd);
 	if (!e)

@@ -19,6 +19,7 @@
 	X(MODEL_UNKNOWN,   C, "offhook_unknown_events_total", "",                             "model events of an unknown type") \
 	X(FRAMES_DROPPED,  C, "offhook_frames_dropped_total", "",                             "caller frames dropped because the model was not ready for 10 s") \
 	X(STREAMS_REFUSED, C, "offhook_streams_refused_total", "",                            "media sockets turned away: path, signature, token, no start") \
+	X(RECORDING_LOST,  C, "offhook_recording_frames_lost_total", "",                      "20-ms frames of recordings that are silence because the disk was slow, full or broken") \
 	X(STORE,           H, "offhook_store_seconds",       "",                              "time of one store transaction") \
 	X(LOOPS,           C, "offhook_loop_turns_total",    "",                              "turns of the event loops; 50 a second and worker when idle")
 

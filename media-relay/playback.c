@@ -325,6 +325,8 @@ static bool send_media(struct playback *p, struct playback_item *it, size_t n, i
 	chunks_drop(&it->audio, real);
 	clock_on(p, it, n, now_ms);
 	echo_out(p, audio, n);
+	if (p->tape)
+		tape_agent(p->tape, p->end_ms - ms_of(n), audio, n);
 	if (!it->sent)
 		it->first_sent_ms = now_ms;
 	it->sent += real;
@@ -476,6 +478,15 @@ static bool ended(const struct playback *p, const struct playback_item *it, int6
 	return it->drained && heard_ms(p, it, now_ms) >= ms_of(it->sent);
 }
 
+/* The caller stopped hearing us: now, or where a phone that has fallen behind was. Before anything of the items is changed. */
+static void tape_cut(struct playback *p, int64_t now_ms)
+{
+	const struct playback_item *it = p->items_n && p->items[0].clock_ms >= 0 ? &p->items[0] : NULL;
+
+	if (p->tape && !p->held)
+		tape_clear(p->tape, it ? it->clock_ms + heard_ms(p, it, now_ms) - it->clock_pos_ms : now_ms);
+}
+
 bool playback_unheard(const struct playback *p, int64_t now_ms)
 {
 	for (unsigned i = 0; i < p->items_n; i++)
@@ -497,6 +508,7 @@ unsigned playback_cut(struct playback *p, int64_t now_ms, struct playback_cut cu
 		heard_out(p, 0);
 	if (p->on && p->end_ms && !p->held)
 		send_clear(p);
+	tape_cut(p, now_ms);
 	for (unsigned i = 0; i < p->items_n; i++) {
 		struct playback_item *it = &p->items[i];
 
@@ -545,6 +557,7 @@ int64_t playback_hold(struct playback *p, int64_t now_ms)
 		heard_out(p, 0);
 	if (p->on && p->end_ms && p->items_n)
 		send_clear(p);
+	tape_cut(p, now_ms);
 	for (unsigned i = 0; i < p->items_n; i++)
 		take_back(p, &p->items[i], now_ms);
 	p->held = true;

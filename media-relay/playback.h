@@ -12,6 +12,7 @@
 
 #include "media-relay/audio.h"
 #include "media-relay/echo.h"
+#include "media-relay/tape.h"
 
 #define PLAYBACK_ITEMS     16
 #define PLAYBACK_MARKS     256
@@ -57,6 +58,7 @@ struct playback {
 	bool reversible;                   /* what was sent is kept until it was heard */
 	bool held;                         /* the caller may have broken in: nothing is sent, nothing is lost */
 	struct echo *echo;                 /* is told how loud we are; may be NULL */
+	struct tape *tape;                 /* is told what the caller hears, and when; may be NULL */
 	struct playback_item items[PLAYBACK_ITEMS];
 	unsigned items_n;                  /* oldest first */
 	char gone[PLAYBACK_ITEMS][PLAYBACK_ID];         /* items of the last cut */

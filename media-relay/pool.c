@@ -48,6 +48,7 @@ void pool_fini(struct pool *p)
 	http_tools_stop(p->http);                /* before the workers: it answers to them */
 	for (unsigned i = 0; i < p->workers_n; i++)
 		worker_free(p->workers[i]);
+	recorder_stop(p->recorder);              /* after the last session */
 	free(p->workers);
 	metrics_free(p->metrics);
 	for (struct kept *k = p->kept; k; k = next) {

@@ -10,6 +10,7 @@
 
 #include "media-relay/http_tool.h"
 #include "media-relay/metrics.h"
+#include "media-relay/recorder.h"
 #include "media-relay/resolver.h"
 #include "media-relay/store_thread.h"
 #include "media-relay/worker.h"
@@ -19,6 +20,7 @@ struct pool {
 	struct store_thread *store;
 	struct resolver *resolver;
 	struct http_tools *http;                 /* NULL until started: tools then get no answer in time */
+	struct recorder *recorder;
 	struct metrics *metrics;                 /* of the store thread */
 	struct worker **workers;
 	unsigned workers_n;

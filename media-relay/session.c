@@ -87,6 +87,7 @@ static void record_came(struct session *s)
 	attach_session_took_over(s);
 	playback_init(&s->play, &s->play_out, s->ops.pool, set->out, set->playout_lead_ms);
 	uplink_format(&s->uplink, set->in, set->uplink_frames);
+	taping_setup(s);
 	greeting_begin(s);
 	barge_session_init(s);
 	upstream_init(&s->up, set->upstreams_n);
@@ -412,6 +413,7 @@ enum err session_new(struct session **out, const struct session_ops *ops, void *
 	tooling_init(s);
 	playback_init(&s->play, &s->play_out, s->ops.pool, AUDIO_PCMU, 0);
 	uplink_init(&s->uplink, &s->uplink_out, s->ops.pool);
+	taping_init(s);
 	s->until_ms = session_now(s) + states[SS_LOAD].limit_ms;
 	ops->load(ctx);
 	*out = s;
@@ -424,6 +426,7 @@ void session_free(struct session *s)
 		return;
 	playback_fini(&s->play);
 	uplink_fini(&s->uplink);
+	tape_fini(&s->taping.tape);
 	transcript_fini(&s->script);
 	history_fini(&s->history);
 	stream_parser_fini(&s->sp);

@@ -75,7 +75,7 @@ struct session_counters {             /* the worker's, relaxed atomics inside me
 };
 
 struct call_changes {                 /* what the store thread writes into the call record; a member left at its NULL value is not changed */
-	const char *status, *end_reason, *error, *resume, *stream_sid, *handover;
+	const char *status, *end_reason, *error, *resume, *stream_sid, *handover, *recording;
 	int64_t connected_at, ended_at, turns, barge_ins, reconnects, latency_p50_ms, latency_p95_ms;
 	int64_t turn_seq, event_seq;
 	int greeted;                  /* -1 = unchanged */
@@ -102,6 +102,11 @@ struct session_ops {
 	void (*commit)(void *ctx, enum session_leg leg, size_t n);
 	void (*close)(void *ctx, enum session_leg leg, uint16_t code, struct span reason);/* -> EV_*_CLOSED later; nothing if there is no such leg */
 	void (*pause)(void *ctx, enum session_leg leg, bool on);
+	/* recorder (recorder.h): one file of the data directory at a time. NULL: nothing is recorded */
+	enum err (*tape_open)(void *ctx, struct span path);
+	uint8_t *(*tape_room)(void *ctx, enum err *why);                                  /* reel_room */
+	void (*tape_put)(void *ctx, uint64_t at, size_t n);
+	void (*tape_close)(void *ctx);
 	/* the end: no leg is open, nothing is wanted any more; the owner frees the session after this event */
 	void (*gone)(void *ctx, enum end_reason r);
 	struct session_counters metrics;              /* the session itself observes DELAY_*, from its event to the commit */

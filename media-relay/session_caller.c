@@ -133,6 +133,7 @@ void caller_start(struct session *s, struct span stream_sid)
 	s->ever_streamed = true;
 	if (!again)
 		uplink_stream(&s->uplink, now);
+	taping_stream(s);
 	s->keypad = (struct keypad){ .n = 0 };
 	playback_stream(&s->play, span_z(s->stream_sid));
 	upstream_caller(&s->up, true, now);
@@ -190,6 +191,7 @@ static void on_media(struct session *s, const struct stream_msg *m)
 		return;
 	}
 	listen_for_echo(s, m->payload);
+	taping_media(s, m);
 	session_count(s, M_FRAMES_UP, (s->uplink.sent - sent) / AUDIO_FRAME);
 	session_count(s, M_FRAMES_DROPPED, (s->uplink.dropped - dropped + AUDIO_FRAME - 1) / AUDIO_FRAME);
 	if (s->uplink.sent > sent && s->ops.metrics.observe)
@@ -306,4 +308,5 @@ void caller_tick(struct session *s)
 	caller_pump(s);
 	greeting_tick(s);
 	attach_session_heard(s);
+	taping_tick(s);
 }

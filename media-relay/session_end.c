@@ -84,6 +84,7 @@ static void fall_silent(struct session *s)
 	for (unsigned i = 0; i < n; i++)
 		transcript_cut(&s->script, (struct part){ cuts[i].item, cuts[i].content_index }, cuts[i].heard_ms, cuts[i].came_ms);
 	transcript_finish(&s->script);
+	taping_end(s);
 	model_drop(s);
 }
 
@@ -146,6 +147,7 @@ void session_lost(struct session *s, struct span why)
 	struct call_changes c = call_changes_none();
 
 	playback_stream_lost(&s->play);
+	taping_stream_over(s);
 	turn_speech(&s->turn, false);
 	upstream_caller(&s->up, false, session_now(s));
 	session_note(s, "stream.lost", SPAN_NONE, SPAN_NONE, why, NULL);

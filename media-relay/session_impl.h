@@ -12,6 +12,7 @@
 #include "media-relay/playback.h"
 #include "media-relay/session.h"
 #include "media-relay/stream.h"
+#include "media-relay/tape.h"
 #include "media-relay/tools.h"
 #include "media-relay/transcript.h"
 #include "media-relay/turn_taking.h"
@@ -65,6 +66,17 @@ struct session_tools {
 	int64_t mcp_ask_ms;                /* when the answer to them is asked for; 0: it is not due */
 };
 
+/* What session_tape.c keeps. */
+struct taping {
+	struct tape_out out;
+	struct tape tape;
+	int64_t zero_ms;                   /* of the tape, as the session's clock */
+	char path[80];                     /* "": no stream yet */
+	bool open;
+	enum err err, why;                 /* of the last block; of the last that found no room */
+	uint64_t told;                     /* of tape.lost */
+};
+
 /* The connection that is to take over (session_next.c). The plan is the youngest connection's; it holds once that one is in use. */
 struct next_link {
 	struct upstream_link link;
@@ -116,6 +128,7 @@ struct session {
 	struct history history;
 	struct attach attach;
 	struct next_link next;
+	struct taping taping;
 	struct limits limits;
 	int64_t limits_from_ms;            /* since when the call lasts */
 	enum notice say;                   /* what TURN_SAY is to say */
@@ -210,6 +223,16 @@ void next_tick(struct session *s);
 bool next_ready(const struct session *s);
 void next_take(struct session *s);
 void next_drop(struct session *s);
+
+/* session_tape.c: the recording */
+void taping_init(struct session *s);
+void taping_setup(struct session *s);                                               /* the record came, playback is there */
+void taping_stream(struct session *s);                                              /* one is there */
+void taping_stream_over(struct session *s);
+void taping_media(struct session *s, const struct stream_msg *m);
+void taping_hush(struct session *s);                                                /* a secret window was opened or shut */
+void taping_tick(struct session *s);                                                /* with a caller on the line */
+void taping_end(struct session *s);
 
 /* session_attach.c: a new connection in a conversation that goes on */
 void attach_session_took_over(struct session *s);                                   /* from a relay that is gone; once, with the record */

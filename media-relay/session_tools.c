@@ -179,7 +179,10 @@ static void collect(void *ctx, uint64_t ticket, unsigned max_digits, bool secret
 {
 	struct session *s = ctx;
 
-	if (keypad_open(&s->tool.keys, &s->keypad, ticket, max_digits, secret, session_now(s)))
+	bool over = keypad_open(&s->tool.keys, &s->keypad, ticket, max_digits, secret, session_now(s));
+
+	taping_hush(s);
+	if (over)
 		window_over(s);
 }
 

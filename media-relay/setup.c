@@ -333,6 +333,7 @@ static void rules(const struct source *s, struct setup *out)
 	out->keep_turns = out->keep_events = !none;
 	out->wordless = a->store && strcmp(a->store, "metadata") == 0;
 	out->redact = a->redact;
+	out->record = a->record && !none;
 	out->max_call_cost = a->max_call_cost;
 	out->started_at = s->call.started_at;
 	out->connected_at = s->call.connected_at;

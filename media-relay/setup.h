@@ -53,6 +53,7 @@ struct setup {
 	bool keep_turns, keep_events; /* agent field store: not none */
 	bool wordless;                /* ... metadata: turns and events without what was said */
 	bool redact;                  /* ... without the numbers in it (redact.h) */
+	bool record;                  /* the audio */
 	int64_t turn_seq, event_seq;  /* first free numbers */
 	struct turn *past;            /* of a call that comes back: its last turns, oldest first */
 	size_t past_n;

@@ -44,9 +44,15 @@ static struct queue *queue_for(struct store_thread *t, const struct job *j)
 	return urgent && !has_call(&t->normal, j->id) ? &t->urgent : &t->normal;
 }
 
+/* Why there is no recording is said nowhere else. */
+static bool optional(const struct job *j)
+{
+	return j->kind == JOB_EVENT && !span_starts(span_z(j->u.event.event_type), SPAN("recording."));
+}
+
 static bool droppable(const struct store_thread *t, const struct job *j)
 {
-	return j->kind == JOB_EVENT && (t->view.queued_bytes + j->bytes > STORE_QUEUE_MAX || t->view.space >= SPACE_LOW);
+	return optional(j) && (t->view.queued_bytes + j->bytes > STORE_QUEUE_MAX || t->view.space >= SPACE_LOW);
 }
 
 void queue_submit(struct store_thread *t, struct job *j)

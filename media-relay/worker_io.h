@@ -94,6 +94,7 @@ struct line {                            /* a call as the worker holds it: its s
 	char id_text[UUID_TEXT], call_sid[64];
 	struct session *session;
 	struct leg *leg[LEGS];           /* by enum session_leg */
+	struct reel *reel;               /* of its recording; NULL: there is none */
 	uint64_t tag;
 	char *auth_token;                /* of the call's account, for the signature of its upgrade */
 	int64_t started_at, ended_at;    /* wall */

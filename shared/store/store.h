@@ -63,6 +63,7 @@ enum err store_backup(struct store *s, const char *dir);              /* a copy 
 /* Free space where the environment lies. LOW: no recordings, no optional events. VERY_LOW: new calls are refused. LAST: the reserve file goes. */
 enum space_level { SPACE_OK, SPACE_LOW, SPACE_VERY_LOW, SPACE_LAST };
 enum err store_space(const struct store *s, enum space_level *level); /* one statvfs; any thread */
+enum err space_of(const char *dir, enum space_level *level);          /* the same of another directory */
 /* Housekeeping, every 10 s: the level; keeps the reserve file, or gives it up (with a checkpoint and a log line) when nothing else is left. */
 enum err store_space_keep(struct store *s, enum space_level *level);
 const char *space_name(enum space_level level);                       /* "ok" "low" "very_low" "last" */

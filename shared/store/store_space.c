@@ -25,21 +25,21 @@ const char *space_name(enum space_level level)
 	return names[level];
 }
 
-static enum err space_look(const struct store *s, uint64_t *free_bytes, uint64_t *total)
+static enum err space_look(const char *dir, uint64_t *free_bytes, uint64_t *total)
 {
 	struct statvfs v;
 
-	if (statvfs(s->o.home, &v) != 0)
+	if (statvfs(dir, &v) != 0)
 		return err_errno(errno);
 	*free_bytes = (uint64_t)v.f_bavail * v.f_frsize;
 	*total = (uint64_t)v.f_blocks * v.f_frsize;
 	return ERR_OK;
 }
 
-enum err store_space(const struct store *s, enum space_level *level)
+enum err space_of(const char *dir, enum space_level *level)
 {
 	uint64_t left = 0, total = 0;
-	enum err e = space_look(s, &left, &total);
+	enum err e = space_look(dir, &left, &total);
 
 	if (e)
 		return e;
@@ -53,6 +53,11 @@ enum err store_space(const struct store *s, enum space_level *level)
 		}
 	}
 	return ERR_OK;
+}
+
+enum err store_space(const struct store *s, enum space_level *level)
+{
+	return space_of(s->o.home, level);
 }
 
 /* --- region files --- */
@@ -122,7 +127,7 @@ static void reserve_keep(const struct store *s)
 	uint64_t left = 0, total = 0, want = RESERVE;
 	int fd;
 
-	if (!reserve_path(s, path) || space_look(s, &left, &total) != ERR_OK)
+	if (!reserve_path(s, path) || space_look(s->o.home, &left, &total) != ERR_OK)
 		return;
 	want = total / 100 < want ? total / 100 : want;
 	if ((stat(path, &st) == 0 && (uint64_t)st.st_size >= want) || left < 8 * want)

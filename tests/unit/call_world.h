@@ -14,6 +14,7 @@
 #include "media-relay/chunk.h"
 #include "media-relay/metric_list.h"
 #include "media-relay/session.h"
+#include "media-relay/tape.h"
 #include "openai/session_config.h"
 #include "unit.h"
 
@@ -47,6 +48,12 @@ struct world {
 	int64_t heard_at_clear;              /* ms of the last stretch that the phone had played when the clear got there */
 	bool mute;                           /* echoes nothing */
 	bool loose;                          /* answers may vanish unheard with their connection, and their marks with them */
+	/* the recorder: both sides by position, 0x55 where nothing was put */
+	enum err tape_err;                   /* what it says instead */
+	char tape_file[100];
+	bool tape_on;
+	uint8_t block[2 * TAPE_BLOCK], side[2][60 * TAPE_BLOCK];
+	uint64_t tape_end, blocks;
 	int64_t frame_ts;
 };
 
@@ -82,6 +89,8 @@ static inline void w_save_call(void *ctx, const struct call_changes *c, bool out
 		buf_printf(&w->log, "outcome %s %s %s;", c->status ? c->status : "-", c->end_reason ? c->end_reason : "-", c->resume ? c->resume : "-");
 	} else if (c->status || c->resume) {
 		buf_printf(&w->log, "save %s%s%s;", c->status ? c->status : "-", c->resume && *c->resume ? " " : "", c->resume ? c->resume : "");
+	} else if (c->recording) {
+		buf_printf(&w->log, "save %s;", c->recording);
 	} else if (c->greeted == 1) {
 		buf_addz(&w->log, "save greeted;");
 	}
@@ -110,6 +119,8 @@ static inline void w_save_event(void *ctx, const struct event *e)
 	struct world *w = ctx;
 
 	w->events++;
+	if (span_starts(span_z(e->event_type), SPAN("recording.")))
+		buf_printf(&w->log, "%s %s;", e->event_type, e->error ? e->error : e->payload);
 	if (e->payload)
 		json_object_put(parsed(span_z(e->payload)));
 }
@@ -334,6 +345,50 @@ static inline void w_close(void *ctx, enum session_leg leg, uint16_t code, struc
 static inline void w_pause(void *ctx, enum session_leg leg, bool on)
 {
 	buf_printf(&((struct world *)ctx)->log, "pause %d %d;", (int)leg, on);
+}
+
+static inline enum err w_tape_open(void *ctx, struct span path)
+{
+	struct world *w = ctx;
+
+	assert_false(w->tape_on);
+	if (w->tape_err)
+		return w->tape_err;
+	if (!w->tape_end)
+		memset(w->side, 0x55, sizeof w->side);
+	assert_true(span_copy(w->tape_file, sizeof w->tape_file, path));
+	w->tape_on = true;
+	return ERR_OK;
+}
+
+static inline uint8_t *w_tape_room(void *ctx, enum err *why)
+{
+	struct world *w = ctx;
+
+	assert_true(w->tape_on);
+	*why = w->tape_err;
+	return w->tape_err ? NULL : w->block;
+}
+
+static inline void w_tape_put(void *ctx, uint64_t at, size_t n)
+{
+	struct world *w = ctx;
+
+	assert_true(w->tape_on && n <= TAPE_BLOCK && at >= w->tape_end && at + n <= 60 * TAPE_BLOCK);
+	for (size_t i = 0; i < n; i++)
+		for (int k = 0; k < 2; k++)
+			w->side[k][at + i] = w->block[2 * i + k];
+	w->tape_end = at + n;
+	w->blocks++;
+}
+
+static inline void w_tape_close(void *ctx)
+{
+	struct world *w = ctx;
+
+	assert_true(w->tape_on);
+	w->tape_on = false;
+	buf_addz(&w->log, "tape over;");
 }
 
 static inline void w_gone(void *ctx, enum end_reason r)
@@ -583,6 +638,7 @@ static inline struct world *w_begin(struct setup *setup)
 	w->ops = (struct session_ops){
 		.now_ms = w_now, .wall_ms = w_wall, .load = w_load, .save_call = w_save_call, .save_turn = w_save_turn, .save_event = w_save_event,
 		.http = w_http, .dial = w_dial, .promote = w_promote, .reserve = w_reserve, .commit = w_commit, .close = w_close, .pause = w_pause, .gone = w_gone,
+		.tape_open = w_tape_open, .tape_room = w_tape_room, .tape_put = w_tape_put, .tape_close = w_tape_close,
 		.metrics = { w_count, w_observe, NULL },
 	};
 	assert_int_equal(session_new(&w->s, &w->ops, w, SPAN(SESSION), false), ERR_OK);

@@ -318,6 +318,30 @@ static void memory_running_out_is_reported(void **st)
 	sweep(queue_scenario, ERR_NOMEM);
 }
 
+static void the_end_of_a_queue_can_be_taken_off(void **st)
+{
+	static const size_t keeps[] = { 0, 1, CHUNK_BYTES - 3, CHUNK_BYTES - 2, CHUNK_BYTES, 2 * CHUNK_BYTES, 9999, 10000, 20000 };
+	uint8_t in[10000], out[10000];
+
+	(void)st;
+	for (size_t i = 0; i < sizeof in; i++)
+		in[i] = (uint8_t)(i * 7 + i / 256);
+	for (size_t k = 0; k < sizeof keeps / sizeof *keeps; k++) {
+		struct chunks q = { 0 };
+		size_t want = keeps[k] < sizeof in - 2 ? keeps[k] : sizeof in - 2;
+
+		assert_int_equal(chunks_add(&q, in, sizeof in), ERR_OK);
+		chunks_drop(&q, 2);
+		chunks_keep(&q, keeps[k]);
+		assert_int_equal(q.n, want);
+		assert_int_equal(chunks_peek(&q, out, sizeof out), want);
+		assert_memory_equal(out, in + 2, want);
+		assert_int_equal(chunks_add(&q, in, 100), ERR_OK);
+		assert_int_equal(chunks_peek(&q, out, sizeof out), want + 100 < sizeof out ? want + 100 : sizeof out);
+		chunks_clear(&q);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +358,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_base64_is_refused),
 		cmocka_unit_test(a_queue_gives_back_what_was_put_in),
 		cmocka_unit_test(base64_that_turns_bad_leaves_the_queue_as_it_was),
+		cmocka_unit_test(the_end_of_a_queue_can_be_taken_off),
 		cmocka_unit_test(memory_running_out_is_reported),
 	};
 
