@@ -294,7 +294,7 @@ static void numbers_are_said(void)
 	transcript_heard(&t, SPAN("u"), SPAN("it is 1234 5678"));
 	transcript_keys(&t, SPAN("[keypad: 1234]"));
 	speak("a", "you said 1234 5678, is that right");
-	transcript_cut(&t, SPAN("a"), 1000, 2000);
+	transcript_cut(&t, PART("a"), 1000, 2000);
 	transcript_system(&t, SPAN("the code is 9999"));
 	transcript_tool(&t, &c);
 	transcript_event(&t, &(struct transcript_event){ .type = "message", .words = SPAN("{\"number\":\"+15550100\"}") });
