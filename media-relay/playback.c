@@ -228,20 +228,6 @@ void playback_stop(struct playback *p)
 	p->on = p->clear_due = false;
 }
 
-/* What was sent is past, heard or not: nothing will prove it any more. */
-void playback_stream_lost(struct playback *p)
-{
-	p->on = p->clear_due = false;
-	p->marks_valid = p->marks_acked = p->marks_n;
-	for (unsigned i = p->items_n; i-- > 0;) {
-		struct playback_item *it = &p->items[i];
-
-		it->since_mark = 0;
-		it->acked_ms = it->sent ? ms_of(it->sent) : it->acked_ms;
-		settle(p, i);
-	}
-}
-
 static bool send_clear(struct playback *p)
 {
 	struct span sid = span_z(p->stream_sid);
@@ -294,14 +280,12 @@ static void echo_out(struct playback *p, const uint8_t *audio, size_t n)
 		echo_played(p->echo, at, audio + i, AUDIO_FRAME);
 }
 
-/* `real` bytes have just gone; of those before, what must have been heard by now goes. Without memory nothing of it can come back. */
-static void keep_sent(struct playback *p, struct playback_item *it, const uint8_t *audio, size_t real, int64_t now_ms)
+/* For a stream that breaks, and a caller who did not mean to interrupt: `real` bytes have just gone; of those before, what must have been heard by now goes. Without memory nothing of it can come back. */
+static void keep_sent(struct playback_item *it, const uint8_t *audio, size_t real, int64_t now_ms)
 {
 	int64_t past = it->clock_pos_ms + now_ms - it->clock_ms - KEEP_MS;
 	uint64_t heard;
 
-	if (!p->reversible)
-		return;
 	past = past > it->acked_ms ? past : it->acked_ms;
 	heard = past > 0 ? (uint64_t)past * AUDIO_BYTES_MS : 0;
 	if (chunks_add(&it->wire, audio, real) != ERR_OK)
@@ -330,7 +314,7 @@ static bool send_media(struct playback *p, struct playback_item *it, size_t n, i
 	if (!it->sent)
 		it->first_sent_ms = now_ms;
 	it->sent += real;
-	keep_sent(p, it, audio, real, now_ms);
+	keep_sent(it, audio, real, now_ms);
 	it->since_mark += (unsigned)n;
 	p->frames += n / AUDIO_FRAME;
 	return true;
@@ -526,7 +510,7 @@ unsigned playback_cut(struct playback *p, int64_t now_ms, struct playback_cut cu
 	return n;
 }
 
-/* --- perhaps the caller broke in --- */
+/* --- perhaps the caller broke in, or the stream broke --- */
 
 /* What was sent and not heard is the beginning of what waits again. */
 static void take_back(struct playback *p, struct playback_item *it, int64_t now_ms)
@@ -549,23 +533,49 @@ static void take_back(struct playback *p, struct playback_item *it, int64_t now_
 	it->drained = false;
 }
 
+static void all_back(struct playback *p, int64_t now_ms)
+{
+	tape_cut(p, now_ms);
+	for (unsigned i = 0; i < p->items_n; i++)
+		take_back(p, &p->items[i], now_ms);
+	p->marks_valid = p->marks_acked = p->marks_n;
+	p->end_ms = now_ms;
+}
+
+static void hear_out_ended(struct playback *p, int64_t now_ms)
+{
+	while (p->items_n && ended(p, &p->items[0], now_ms))
+		heard_out(p, 0);
+}
+
+static void settle_all(struct playback *p)
+{
+	for (unsigned i = p->items_n; i-- > 0;)
+		settle(p, i);
+}
+
 int64_t playback_hold(struct playback *p, int64_t now_ms)
 {
 	if (p->held)
 		return (int64_t)(waiting(p) / AUDIO_BYTES_MS);
-	while (p->items_n && ended(p, &p->items[0], now_ms))
-		heard_out(p, 0);
+	hear_out_ended(p, now_ms);
 	if (p->on && p->end_ms && p->items_n)
 		send_clear(p);
-	tape_cut(p, now_ms);
-	for (unsigned i = 0; i < p->items_n; i++)
-		take_back(p, &p->items[i], now_ms);
+	all_back(p, now_ms);
 	p->held = true;
-	p->marks_valid = p->marks_acked = p->marks_n;
-	p->end_ms = now_ms;
-	for (unsigned i = p->items_n; i-- > 0;)
-		settle(p, i);
+	settle_all(p);
 	return (int64_t)(waiting(p) / AUDIO_BYTES_MS);
+}
+
+/* The phone was cut off a while ago: there and back is how long a mark takes too. */
+void playback_stream_lost(struct playback *p, int64_t now_ms)
+{
+	int64_t then = now_ms - (p->echo_min_ms > 0 ? p->echo_min_ms : 0);
+
+	p->on = p->clear_due = false;
+	hear_out_ended(p, then);
+	all_back(p, then);
+	settle_all(p);
 }
 
 void playback_go_on(struct playback *p, int64_t now_ms)

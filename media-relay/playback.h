@@ -24,7 +24,7 @@ struct playback_item {
 	int64_t content_index;
 	uint64_t serial;
 	struct chunks audio;               /* not yet sent */
-	struct chunks wire;                /* the end of what was sent, while it may come back (`reversible`) */
+	struct chunks wire;                /* the end of what was sent, until it was heard: it may come back */
 	struct audio_down down;
 	uint64_t came, sent;               /* mu-law bytes, without padding */
 	unsigned since_mark;               /* bytes sent after the last mark, with padding */
@@ -55,7 +55,6 @@ struct playback {
 	int64_t lead_ms, quantum_ms;
 	char stream_sid[64];
 	bool on, clear_due;
-	bool reversible;                   /* what was sent is kept until it was heard */
 	bool held;                         /* the caller may have broken in: nothing is sent, nothing is lost */
 	struct echo *echo;                 /* is told how loud we are; may be NULL */
 	struct tape *tape;                 /* is told what the caller hears, and when; may be NULL */
@@ -77,7 +76,7 @@ void playback_fini(struct playback *p);
 
 void playback_stream(struct playback *p, struct span stream_sid);                  /* a stream is there: what waits may go */
 void playback_stop(struct playback *p);                                            /* nothing more is sent, no `clear` either */
-void playback_stream_lost(struct playback *p);                                     /* what was on the wire is lost, what waits is kept */
+void playback_stream_lost(struct playback *p, int64_t now_ms);                     /* what was sent and not heard waits for the next one, before the rest */
 
 /* ERR_DENIED: of a response that was cut, dropped; ERR_LIMIT: too much of it waits, dropped; ERR_SYNTAX: no base64. */
 enum err playback_add(struct playback *p, struct span response, struct span item, int64_t content_index, struct span base64);
@@ -97,7 +96,7 @@ int64_t playback_end_ms(const struct playback *p);                              
 
 /* The caller broke in: `clear` goes out first, then nothing more of these answers. Returns one cut per item whose end was not heard. */
 unsigned playback_cut(struct playback *p, int64_t now_ms, struct playback_cut cuts[PLAYBACK_ITEMS]);
-/* The caller may have broken in (`reversible` only): what was sent is cleared, and what was not heard of it waits again, before the rest, until
+/* The caller may have broken in: what was sent is cleared, and what was not heard of it waits again, before the rest, until
  * playback_go_on(), which loses and doubles no sample, or playback_cut(). Audio that comes meanwhile waits too. Returns what was unheard, in milliseconds. */
 int64_t playback_hold(struct playback *p, int64_t now_ms);
 void playback_go_on(struct playback *p, int64_t now_ms);

@@ -200,7 +200,7 @@ static void talk_on(struct session *s, enum session_ev ev, struct span data)
 {
 	switch (ev) {
 	case EV_CALLER_START:                  /* a fresh token took the call over */
-		playback_stream_lost(&s->play);
+		playback_stream_lost(&s->play, session_now(s));
 		caller_start(s, data);
 		break;
 	case EV_CALLER_MESSAGE:  caller_message(s, data); break;

@@ -7,7 +7,6 @@ void barge_session_init(struct session *s)
 	const struct setup *set = s->setup;
 
 	barge_in_init(&s->barge, set->resume_false_barge_in, set->barge_in_min_speech_ms, set->vad && set->vad_interrupt, set->transcription);
-	s->play.reversible = s->barge.mode == BARGE_HOLD;
 	s->play.echo = &s->echo;
 }
 

@@ -292,13 +292,15 @@ static void a_leg_that_is_full_loses_nothing(void **st)
 	sent("media 100;mark m0;");
 }
 
-static void a_new_stream_goes_on_with_what_waits(void **st)
+/* Of 400 ms that were sent the caller had heard 120: the rest is not lost with the stream. */
+static void a_new_stream_goes_on_where_the_caller_stopped_hearing(void **st)
 {
 	(void)st;
 	add("r", "A", 1000);
 	playback_pump(p, 0);
 	buf_reset(&phone.log);
-	playback_stream_lost(p);
+	playback_stream_lost(p, 120);
+	assert_true(playback_unheard(p, 5000));
 	playback_pump(p, 200);
 	sent("");
 	playback_stream(p, SPAN("MZ00000000000000000000000000000009"));
@@ -307,8 +309,22 @@ static void a_new_stream_goes_on_with_what_waits(void **st)
 	playback_item_done(p, SPAN("A"), 0);
 	playback_mark(p, SPAN("m0"), 5000);                      /* of the old stream */
 	playback_pump(p, 5400);
-	playback_mark(p, SPAN("m4"), 5600);
+	sent("media 200;mark m4;media 200;mark m5;");
+	playback_pump(p, 5800);
+	sent("media 80;mark m6;");                               /* 880 in all */
+	playback_mark(p, SPAN("m6"), 6000);
 	was_heard("A 1000;");
+}
+
+static void what_was_heard_to_its_end_before_the_stream_broke_is_not_said_again(void **st)
+{
+	(void)st;
+	add("r", "A", 100);
+	playback_item_done(p, SPAN("A"), 0);
+	playback_pump(p, 0);
+	playback_stream_lost(p, 150);
+	was_heard("A 100;");
+	assert_int_equal(p->items_n, 0);
 }
 
 static void what_was_all_sent_before_the_stream_broke_does_not_stay_for_ever(void **st)
@@ -316,7 +332,7 @@ static void what_was_all_sent_before_the_stream_broke_does_not_stay_for_ever(voi
 	(void)st;
 	add("r", "A", 100);
 	playback_pump(p, 0);
-	playback_stream_lost(p);
+	playback_stream_lost(p, 150);
 	playback_item_done(p, SPAN("A"), 0);
 	was_heard("A 100;");
 	assert_int_equal(p->items_n, 0);
@@ -368,7 +384,6 @@ static void content_parts_of_an_item_are_counted_apart(void **st)
 static void what_was_heard_before_a_false_alarm_needs_no_mark_any_more(void **st)
 {
 	(void)st;
-	p->reversible = true;
 	add("r", "A", 100);
 	playback_pump(p, 0);
 	assert_int_equal(playback_hold(p, 150), 0);              /* all that came was heard; its mark is on the way back */
@@ -407,7 +422,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(thrown_back_marks_are_told_by_their_generation, begin, end),
 		cmocka_unit_test_setup_teardown(an_answer_that_was_heard_is_not_cut, begin, end),
 		cmocka_unit_test_setup_teardown(a_leg_that_is_full_loses_nothing, begin, end),
-		cmocka_unit_test_setup_teardown(a_new_stream_goes_on_with_what_waits, begin, end),
+		cmocka_unit_test_setup_teardown(a_new_stream_goes_on_where_the_caller_stopped_hearing, begin, end),
+		cmocka_unit_test_setup_teardown(what_was_heard_to_its_end_before_the_stream_broke_is_not_said_again, begin, end),
 		cmocka_unit_test_setup_teardown(what_was_all_sent_before_the_stream_broke_does_not_stay_for_ever, begin, end),
 		cmocka_unit_test_setup_teardown(a_phone_that_echoes_nothing_does_not_stop_the_agent, begin, end),
 		cmocka_unit_test_setup_teardown(the_queue_is_bounded, begin, end),
