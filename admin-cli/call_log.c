@@ -252,11 +252,21 @@ static void row_print(struct reader *r, struct json_object *o, void (*print)(str
 	buf_addc(&r->cli->out, '\n');
 }
 
+/* A turn that is still being spoken, or a tool at work: printed when it is whole. One that a full page leaves behind is not waited for. */
+static bool is_open(const struct reader *r, const struct track *k, struct json_object *row)
+{
+	return k == &r->turns && !r->over && !k->page.next.n && !json_get(row, "completed_at");
+}
+
 static enum err track_print(struct reader *r, struct track *k, void (*print)(struct buf *, struct json_object *))
 {
 	for (size_t i = 0; i < json_object_array_length(k->rows); i++) {
-		row_print(r, json_object_array_get_idx(k->rows, i), print);
-		mark_seen(k, json_object_array_get_idx(k->rows, i));
+		struct json_object *row = json_object_array_get_idx(k->rows, i);
+
+		if (is_open(r, k, row))
+			continue;
+		row_print(r, row, print);
+		mark_seen(k, row);
 	}
 	if (k->page.next.n) {
 		buf_reset(&k->after);

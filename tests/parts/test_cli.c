@@ -528,6 +528,57 @@ static void following_prints_what_happens_and_ends_with_the_call(void **state)
 	buf_fini(&got);
 }
 
+struct turn_job {
+	int64_t seq;
+	const char *text, *completed_at;
+};
+
+static enum err put_spoken(struct txn *t, void *arg)
+{
+	const struct turn_job *j = arg;
+	struct turn u;
+	enum err e;
+
+	record_init(&turn_type, &u);
+	u.seq = j->seq;
+	set(&turn_type, &u, "role", "assistant");
+	set(&turn_type, &u, "text", j->text);
+	set(&turn_type, &u, "started_at", "2026-11-01T10:00:01.500Z");
+	if (j->completed_at)
+		set(&turn_type, &u, "completed_at", j->completed_at);
+	e = turn_put(t, SPAN(RUNNING), &u);
+	record_fini(&turn_type, &u);
+	return e;
+}
+
+/* The record of an answer grows while it is heard: it is printed once, when it is whole. */
+static void a_turn_is_followed_to_its_end(void **state)
+{
+	static const char *const words[] = { "call", "follow", RUNNING, NULL };
+	struct turn_job open = { 0, "Half of", NULL }, later = { 1, "Another", "2026-11-01T10:00:02.000Z" }, whole = { 0, "Half of it", "2026-11-01T10:00:03.000Z" };
+	struct buf got = BUF_INIT;
+	struct store *s;
+	int out, status;
+	pid_t pid;
+
+	(void)state;
+	calls_make();
+	s = open_store();
+	assert_int_equal(store_txn(s, EVENTUAL, put_spoken, &open), ERR_OK);
+	assert_int_equal(store_txn(s, EVENTUAL, put_spoken, &later), ERR_OK);
+	pid = start(&out, words);
+	wait_until(10000, reads(out, &got, "Another\n"));
+	assert_null(strstr(buf_z(&got), "Half"));
+	assert_int_equal(store_txn(s, EVENTUAL, put_spoken, &whole), ERR_OK);
+	wait_until(10000, reads(out, &got, "Half of it\n"));
+	assert_int_equal(store_txn(s, EVENTUAL, end_call, (void *)(uintptr_t)RUNNING), ERR_OK);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status_code(status), 0);
+	store_close(s);
+	close(out);
+	buf_fini(&got);
+}
+
 /* Interrupted at any moment, it closes the database first: nobody else meets a recovery. */
 static void an_interrupt_never_costs_others_a_recovery(void **state)
 {
@@ -713,6 +764,7 @@ int main(int argc, char **argv)
 		TEST(a_call_is_told_and_deleted),
 		TEST(recordings_go_with_their_calls),
 		TEST(following_prints_what_happens_and_ends_with_the_call),
+		TEST(a_turn_is_followed_to_its_end),
 		TEST(an_interrupt_never_costs_others_a_recovery),
 		TEST(housekeeping_purges_what_is_too_old),
 		TEST(housekeeping_lives_through_somebody_elses_death),
