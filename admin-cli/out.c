@@ -21,12 +21,18 @@ unsigned out_width(void)
 	return w.ws_col < WIDTH_MIN ? WIDTH_MIN : w.ws_col;
 }
 
+/* U+202A to U+202E and U+2066 to U+2069 turn the rest of the line around, names and times of others too. */
+static bool turns_around(const unsigned char *u)
+{
+	return u[0] == 0xE2 && ((u[1] == 0x80 && u[2] >= 0xAA && u[2] <= 0xAE) || (u[1] == 0x81 && u[2] >= 0xA6 && u[2] <= 0xA9));
+}
+
 /* C0, DEL and C1 (which are two bytes in UTF-8) steer terminals. */
 static bool steers(struct span c)
 {
-	unsigned char a = (unsigned char)c.p[0], b = c.n > 1 ? (unsigned char)c.p[1] : 0;
+	const unsigned char *u = (const unsigned char *)c.p;
 
-	return c.n == 1 ? a < 0x20 || a == 0x7F : c.n == 2 && a == 0xC2 && b < 0xA0;
+	return c.n == 1 ? u[0] < 0x20 || u[0] == 0x7F : c.n == 2 ? u[0] == 0xC2 && u[1] < 0xA0 : c.n == 3 && turns_around(u);
 }
 
 void out_text(struct buf *out, struct span s, const char *newline)

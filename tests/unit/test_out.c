@@ -65,6 +65,9 @@ static const struct {
 	{ "\033[31mred", " ", "\xEF\xBF\xBD[31mred" },
 	{ "\xC2\x9B" "31m", " ", "\xEF\xBF\xBD" "31m" },           /* the same as one character */
 	{ "\x7F", " ", "\xEF\xBF\xBD" },
+	{ "\xE2\x80\xAE" "abc\xE2\x80\xAC", " ", "\xEF\xBF\xBD" "abc\xEF\xBF\xBD" },      /* right to left by force */
+	{ "\xE2\x81\xA6" "abc\xE2\x81\xA9", " ", "\xEF\xBF\xBD" "abc\xEF\xBF\xBD" },
+	{ "\xE2\x80\x93 \xD7\xA9", " ", "\xE2\x80\x93 \xD7\xA9" },                       /* a dash, a letter that is right to left by itself */
 	{ "bad\xFFutf", " ", "bad\xEF\xBF\xBDutf" },
 };
 
