@@ -406,25 +406,31 @@ static void ended(struct story *s, struct json_object *o)
 			buf_addz(&b, " s");
 		}
 	}
+	/* A call that ended well has an error when something broke on the way and was mended. */
 	if (error.n)
-		buf_printf(&b, ". Cause: " SPAN_FMT, SPAN_ARG(error));
+		buf_printf(&b, ". %s: " SPAN_FMT, span_is(json_get_span(s->call, "status"), "ended") ? "On the way" : "Cause", SPAN_ARG(error));
 	say_code(&b, error);
 	text_set(s, o, "ended", &b);
+}
+
+static void count(struct buf *out, struct json_object *call, const char *key, const char *what)
+{
+	int64_t n = int_of(call, key);
+
+	buf_printf(out, "%lld %s%s, ", (long long)(n < 0 ? 0 : n), what, n == 1 ? "" : "s");
 }
 
 static void numbers(struct story *s, struct json_object *o)
 {
 	struct json_object *latency = json_get(s->call, "latency_ms");
 	struct buf b = BUF_INIT;
+	double cost = 0;
 
-	value_or(&b, s->call, "turns", "0");
-	buf_addz(&b, " turns, ");
-	value_or(&b, s->call, "barge_ins", "0");
-	buf_addz(&b, " interruptions, ");
-	value_or(&b, s->call, "reconnects", "0");
-	buf_addz(&b, " new model connections, ");
-	value_or(&b, s->call, "cost", "0");
-	buf_addz(&b, " US dollars");
+	count(&b, s->call, "turns", "turn");
+	count(&b, s->call, "barge_ins", "interruption");
+	count(&b, s->call, "reconnects", "new model connection");
+	json_get_num(s->call, "cost", &cost);
+	buf_printf(&b, "%.4g US dollars", cost);
 	if (json_get(latency, "p50")) {
 		buf_addz(&b, "; answers after ");
 		seconds(&b, int_of(latency, "p50"));

@@ -31,7 +31,7 @@ static const struct explain_word events[] = {
 	{ "post_call.failed",      EXPLAIN_FINDING, "the message to post_call_url was given up after many tries: {error}" },
 	{ "limit.called_off",      EXPLAIN_PLAIN,   "the caller spoke: the goodbye was called off" },
 	{ "prompt.played",         EXPLAIN_FINDING, "the model was not there in time: a stored prompt was played" },
-	{ "model.rebuilt",         EXPLAIN_PLAIN,   "the new connection was told the conversation so far ({turns} turns)" },
+	{ "model.rebuilt",         EXPLAIN_FINDING, "the new connection was told the conversation so far ({turns} turns)" },
 	{ "model.changed",         EXPLAIN_PLAIN,   "the model connection was changed at a quiet moment, before its time was over" },
 	{ "tool.started",          EXPLAIN_QUIET,   "a tool was called" },
 	{ "tool.done",             EXPLAIN_QUIET,   "a tool was done after {ms:s}" },

@@ -51,6 +51,10 @@ static const struct {
 	{ "an event without words of its own is told by its name, and with an error it is a finding",
 	  ENDED("caller_hangup") ",\"turns\":[],\"events\":[{\"event_type\":\"new.thing\",\"error\":\"boom\",\"payload\":{\"a\":1}," AT("05.000") "}]}",
 	  "new.thing: boom {\"a\":1}", NULL },
+	{ "what was mended is not the cause of the end",
+	  CALL("\"end_reason\":\"caller_hangup\",\"status\":\"ended\",\"error\":\"stream: 31903\"") ",\"turns\":[],\"events\":["
+	  "{\"event_type\":\"model.rebuilt\",\"payload\":{\"turns\":3}," AT("05.000") "}]}",
+	  "the new connection was told the conversation so far (3 turns)", "the caller hung up (caller_hangup), after 20 s. On the way: stream: 31903" },
 	{ "a refused call says why", CALL("\"end_reason\":\"busy\",\"error\":\"full\"") ",\"turns\":[],\"events\":[]}", NULL,
 	  "refused: there was no room for one more call (busy), after 20 s. Cause: full" },
 	{ "a call that goes on has not ended", CALL("\"end_reason\":null") ",\"turns\":[],\"events\":[]}", NULL, "it has not ended" },
