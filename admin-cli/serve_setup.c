@@ -1,6 +1,7 @@
 /* serve_setup - what must hold before anything is started: configuration, limits, the data directory and its owner, one supervisor, a database. */
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -10,6 +11,7 @@
 
 #include "base/conf.h"
 #include "base/log.h"
+#include "openai/price.h"
 #include "serve.h"
 
 #define FDS_PER_CALL 3            /* the relay: caller, model and a moment's overlap; lighttpd: two and the same */
@@ -32,6 +34,8 @@ void serve_warn(const struct settings *cf)
 {
 	if (!settings_validates(cf))
 		log_warn("webhook.unsafe", "TWILIO_VALIDATE=off effect=%s", log_q(SPAN("anybody may place calls")));
+	else if (!cf->twilio_auth_token)
+		log_warn("webhook.no_token", "TWILIO_AUTH_TOKEN=- effect=%s", log_q(SPAN("calls are refused, except of accounts with a token of their own")));
 }
 
 static enum err readable(struct serve *s, const char *path, const char *key)
@@ -39,6 +43,27 @@ static enum err readable(struct serve *s, const char *path, const char *key)
 	if (!path || access(path, R_OK) == 0)
 		return ERR_OK;
 	return cli_fail(s->cli, ERR_VALUE, "%s=%s: cannot be read: %s", key, path, strerror(errno));
+}
+
+/* A relay that cannot read it does not start, again and again. */
+static enum err trusted(struct serve *s, const char *path)
+{
+	X509_STORE *anchors = path ? X509_STORE_new() : NULL;
+	bool good = !path || (anchors && X509_STORE_load_file(anchors, path) == 1);
+
+	X509_STORE_free(anchors);
+	return good ? ERR_OK : cli_fail(s->cli, ERR_VALUE, "OPENAI_CA_FILE=%s: must be a PEM file with certificates", path);
+}
+
+static enum err priced(struct serve *s)
+{
+	struct buf why = BUF_INIT;
+	enum err e = price_load(s->cli->cf.prices, &why);
+
+	if (e)
+		cli_fail(s->cli, e, "%s", buf_z(&why));
+	buf_fini(&why);
+	return e;
 }
 
 /* As the owner of the data directory: that is who reads them from now on. */
@@ -51,6 +76,10 @@ static enum err check_files(struct serve *s)
 		e = readable(s, cf->tls_key, "OFFHOOK_TLS_KEY");
 	if (!e)
 		e = readable(s, cf->openai_ca_file, "OPENAI_CA_FILE");
+	if (!e)
+		e = trusted(s, cf->openai_ca_file);
+	if (!e)
+		e = priced(s);
 	return e ? e : readable(s, conf_path(), "configuration file");
 }
 
@@ -136,6 +165,8 @@ static enum err make_dir(struct serve *s, const char *path)
 {
 	enum err e = dir_make(path, 0770);
 
+	if (e == ERR_EXISTS)
+		return cli_fail(s->cli, e, "%s: is in the way: it is no directory", path);
 	return e ? cli_fail(s->cli, e == ERR_NOTFOUND ? ERR_IO : e, "%s: cannot make this directory: %s", path, err_text(e)) : ERR_OK;
 }
 
