@@ -423,6 +423,28 @@ static void everything_is_where_it_should_be(void **state)
 	assert_int_equal(site.w->asked, 2);      /* health; nothing refused reached the relay */
 }
 
+/* Whoever opens the address in a browser is told what runs there, in our words; a page's refusal is a page, an API's is JSON. */
+static void what_lighttpd_answers_itself_fits_the_asker(void **state)
+{
+	static const struct { const char *uri, *type, *has; } asked[] = {
+		{ "/", "Content-Type: text/html; charset=utf-8\r\n", "offhook status" },
+		{ "/favicon.ico", "Content-Type: text/html; charset=utf-8\r\n", "offhook status" },
+		{ "/api/chat-history/" ID "/", "Content-Type: text/html; charset=utf-8\r\n", "offhook admin passwd USER" },
+		{ "/admin/", "Content-Type: text/html; charset=utf-8\r\n", "offhook admin passwd USER" },
+		{ "/api/conversation-history/" ID "/", "Content-Type: application/json\r\n", "offhook admin passwd USER" },
+		{ "/admin/api/agents", "Content-Type: application/json\r\n", "offhook admin passwd USER" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+		struct reply r = http("GET", asked[i].uri, "", SPAN(""));
+
+		if (!strstr(buf_z(&r.text), asked[i].type) || !strstr(r.body, asked[i].has))
+			fail_msg("%s: %s", asked[i].uri, buf_z(&r.text));
+		done(&r);
+	}
+}
+
 /* --- the password --- */
 
 static void put_password(const char *user, const char *password)
@@ -952,6 +974,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(everything_is_where_it_should_be),
+		T(what_lighttpd_answers_itself_fits_the_asker),
 		T(the_operators_questions_want_a_password),
 		T(a_call_by_post_and_by_get),
 		T(the_same_webhook_at_the_same_moment_is_one_call),
