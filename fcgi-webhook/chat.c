@@ -8,7 +8,7 @@ static const char style[] =
 	":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}"
 	"h1{font-size:1.3rem}dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}dt{opacity:.7}dd{margin:0}"
 	"ol{list-style:none;padding:0}li{margin:.6rem 0;padding:.6rem .9rem;border-radius:.8rem;background:#8882;max-width:85%;width:fit-content;"
-	"white-space:pre-wrap;overflow-wrap:anywhere}li.user{margin-left:auto;background:#3a7bd533}li.tool,li.system{font-size:.9rem;opacity:.8}"
+	"overflow-wrap:anywhere}li p{margin:0;white-space:pre-wrap;unicode-bidi:isolate}li.user{margin-left:auto;background:#3a7bd533}li.tool,li.system{font-size:.9rem;opacity:.8}"
 	"header,footer{font-size:.8rem;opacity:.7}";
 
 static void add_text(struct buf *b, struct span s)
@@ -33,7 +33,7 @@ static void add_time(struct buf *b, int64_t wall_ms)
 	if (wall_ms == FIELD_NULL_INT)
 		return;
 	time_format(text, wall_ms);
-	buf_printf(b, "<time datetime=\"%s\">%.10s %.8s</time>", text, text, text + 11);
+	buf_printf(b, "<time datetime=\"%s\">%.10s %.8s UTC</time>", text, text, text + 11);
 }
 
 static void add_fact(struct buf *b, const char *name, struct span value)
@@ -58,6 +58,7 @@ static void add_head(struct buf *b, const struct history *y)
 	add_fact(b, "Agent", json_get_span(y->call_info, "agent"));
 	add_fact(b, "Status", span_z(c->status));
 	add_fact(b, "Ended by", span_z(c->end_reason));
+	add_fact(b, "Error", span_z(c->error));
 	buf_add(b, SPAN("<dt>Started</dt><dd>"));
 	add_time(b, c->started_at);
 	buf_add(b, SPAN("</dd>\n</dl>\n<ol>\n"));
@@ -84,8 +85,9 @@ static void add_turn(struct buf *b, const struct turn *u)
 
 	buf_printf(b, "<li class=\"" SPAN_FMT "\"><header>%s ", SPAN_ARG(class), role_name(role));
 	add_time(b, u->started_at);
-	buf_add(b, SPAN("</header>"));
+	buf_add(b, SPAN("</header><p dir=\"auto\">"));
 	add_text(b, u->text ? span_z(u->text) : span_z(u->tool));
+	buf_add(b, SPAN("</p>"));
 	if (u->interrupted)
 		buf_add(b, SPAN("<footer>interrupted by the caller</footer>"));
 	buf_add(b, SPAN("</li>\n"));

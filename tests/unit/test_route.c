@@ -440,7 +440,7 @@ static void the_page_escapes_what_was_said(void **state)
 	assert_int_equal(admin_get(w, "/api/chat-history/" ID "/"), 200);
 	assert_string_equal(w->a.type, "text/html; charset=utf-8");
 	assert_false(world_said(w, "<script"));
-	assert_true(world_said(w, "&lt;script&gt;alert(&#39;hi&#39;)&lt;/script&gt; &amp; &quot;you&quot;"));
+	assert_true(world_said(w, "<p dir=\"auto\">&lt;script&gt;alert(&#39;hi&#39;)&lt;/script&gt; &amp; &quot;you&quot;"));
 	assert_true(world_said(w, "interrupted by the caller"));
 	assert_true(strstr(buf_z(&w->a.body), "alert") < strstr(buf_z(&w->a.body), "Hello"));
 	assert_int_equal(admin_get(w, "/api/chat-history/00000000-0000-4000-8000-000000000000/"), 404);
