@@ -145,6 +145,27 @@ static void failures(const struct phone *ph, unsigned failed)
 	}
 }
 
+static bool was_mute(const struct call *c)
+{
+	for (const struct stream *s = c->streams; s; s = s->next)
+		if (s->q.heard)
+			return false;
+	return true;
+}
+
+/* A busy signal or an apology is a call like any other at Twilio's; who tries an installation wants to know. */
+static void success(const struct phone *ph)
+{
+	const struct call *c = &ph->calls[0];
+
+	if (ph->n_calls > 1)
+		printf("offhook-sim: all calls went as they should\n");
+	else if (was_mute(c))
+		printf("offhook-sim: nothing was wrong for Twilio, but no agent was heard: `offhook call explain %s` may know why\n", c->sid);
+	else
+		printf("offhook-sim: the call went as it should\n");
+}
+
 void phone_summary(struct phone *ph)
 {
 	unsigned failed = 0;
@@ -152,7 +173,7 @@ void phone_summary(struct phone *ph)
 	for (unsigned i = 0; i < ph->n_calls; i++)
 		failed += !ph->calls[i].ok;
 	if (!failed)
-		printf("offhook-sim: %s as %s should\n", ph->n_calls == 1 ? "the call went" : "all calls went", ph->n_calls == 1 ? "it" : "they");
+		success(ph);
 	else
 		failures(ph, failed);
 	if (ph->conf.quiet)
