@@ -430,7 +430,7 @@ static void numbers(struct story *s, struct json_object *o)
 	count(&b, s->call, "barge_ins", "interruption");
 	count(&b, s->call, "reconnects", "new model connection");
 	json_get_num(s->call, "cost", &cost);
-	buf_printf(&b, "%.4g US dollars", cost);
+	buf_printf(&b, "%.4f US dollars", cost);
 	if (json_get(latency, "p50")) {
 		buf_addz(&b, "; answers after ");
 		seconds(&b, int_of(latency, "p50"));
