@@ -31,6 +31,7 @@ static void saved(void *ctx, struct tool_call *c, struct span result, int64_t ms
 	struct session *s = ctx;
 	struct transcript_tool t = { .name = span_z(c->name), .item = span_z(c->item), .response = span_z(c->response),
 				     .arguments = buf_span(&c->arguments), .result = result, .ms = ms };
+	const char *name = c->known ? c->name : "unknown";       /* a name of ours needs no escapes */
 
 	if (c->slot < 0)
 		c->slot = transcript_next(&s->script);
@@ -38,13 +39,14 @@ static void saved(void *ctx, struct tool_call *c, struct span result, int64_t ms
 	t.started_at = s->ops.wall_ms(s->ctx) - ms;
 	transcript_tool(&s->script, &t);
 	if (!result.p) {
-		session_note(s, "tool.started", span_z(c->item), span_z(c->response), SPAN_NONE, NULL);
+		session_note(s, "tool.started", span_z(c->item), span_z(c->response), SPAN_NONE, "{\"tool\":\"%s\"}", name);
 		return;
 	}
-	session_note(s, "tool.done", span_z(c->item), span_z(c->response), SPAN_NONE, "{\"ms\":%lld,\"bytes\":%zu}", (long long)ms, result.n);
+	session_note(s, "tool.done", span_z(c->item), span_z(c->response), SPAN_NONE, "{\"tool\":\"%s\",\"ms\":%lld,\"bytes\":%zu}", name, (long long)ms,
+	             result.n);
 	log_info("tool.done", "tool=%s ms=%lld", log_q(span_z(c->name)), (long long)ms);
 	if (s->ops.metrics.tool)
-		s->ops.metrics.tool(s->ctx, c->known ? c->name : "unknown", ms > 0 ? (uint64_t)ms * 1000 : 0);
+		s->ops.metrics.tool(s->ctx, name, ms > 0 ? (uint64_t)ms * 1000 : 0);
 }
 
 static void cancel_response(struct session *s, struct span response)
