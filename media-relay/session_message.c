@@ -216,9 +216,11 @@ static void unreadable(struct session *s)
 
 static void on_audio(struct session *s, const struct realtime_msg *m)
 {
+	int64_t now = session_now(s);
 	enum err e;
 
-	turn_audio(&s->turn, m->response_id, session_now(s));
+	upstream_spoke(&s->up, now);
+	turn_audio(&s->turn, m->response_id, now);
 	attach_answer(&s->attach, true);
 	tooling_audio(s, m);
 	e = playback_add(&s->play, m->response_id, m->item_id, m->content_index, m->delta);

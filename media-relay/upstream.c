@@ -7,6 +7,8 @@
 #define GIVE_UP_MS    9000              /* with a caller waiting */
 #define STEADY_MS     10000             /* a connection that lasted so long starts the count of tries anew */
 #define TRIES         4
+#define SPOKE_MS      10000             /* who was heard of so lately still works */
+#define SHORT_LIVES   12                /* ... but not when it drops for ever */
 
 static const int64_t pauses_ms[TRIES] = { 0, 200, 500, 1000 };
 
@@ -38,7 +40,7 @@ const char *upstream_state_name(enum upstream_state s)
 
 void upstream_init(struct upstream_link *u, unsigned upstreams)
 {
-	*u = (struct upstream_link){ .n = upstreams, .until_ms = INT64_MAX, .jitter = random_below(1001) };
+	*u = (struct upstream_link){ .n = upstreams, .until_ms = INT64_MAX, .spoke_ms = INT64_MIN / 2, .jitter = random_below(1001) };
 }
 
 static enum upstream_act become(struct upstream_link *u, enum upstream_state s, int64_t until_ms, enum upstream_act act)
@@ -99,7 +101,7 @@ static enum upstream_act begin(struct upstream_link *u, int64_t now_ms)
 {
 	if (!u->n)
 		return fail(u);
-	u->tries = 0;
+	u->tries = u->short_lives = 0;
 	u->round = 1;
 	u->hopeless = false;
 	u->trouble_ms = now_ms;
@@ -154,8 +156,12 @@ static enum upstream_act ready_on(struct upstream_link *u, enum upstream_ev ev, 
 	if (ev == UE_DROP)
 		return drop(u);
 	u->trouble_ms = now_ms;
-	if (now_ms - u->ready_ms >= STEADY_MS)
+	if (now_ms - u->ready_ms >= STEADY_MS) {
 		u->tries = u->round = 1;                 /* the connection that broke was the first try */
+		u->short_lives = 0;
+	} else if (u->round >= u->n && now_ms - u->spoke_ms < SPOKE_MS && ++u->short_lives < SHORT_LIVES) {
+		u->tries = 1;                            /* nobody else is left, and this one does speak: a bad line is better than none */
+	}
 	return retry(u, ev, now_ms);
 }
 

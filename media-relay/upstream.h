@@ -4,7 +4,8 @@
  *
  * Rules (contract M1, M2, M4): a connection that is not ready 5 s after its dial has failed; each upstream is dialled again after 200, 500 and 1000 ms
  * (each +-25 %), then the other one gets its turn; what retrying cannot help goes to the other one at once. While a caller waits, the other one is dialled
- * 5 s after the trouble began at the latest, and after 9 s it is over, so that the caller hears the agent or the fallback within 10 s.
+ * 5 s after the trouble began at the latest, and after 9 s it is over, so that the caller hears the agent or the fallback within 10 s. Connections that speak and
+ * drop are no failed dials: the last upstream there is may do that a dozen times in a row before it is given up.
  */
 #ifndef OFFHOOK_UPSTREAM_H
 #define OFFHOOK_UPSTREAM_H
@@ -43,12 +44,14 @@ struct upstream_link {
 	unsigned n, which;              /* upstreams there are; the one in use */
 	unsigned round;                 /* upstreams tried in this trouble, this one included */
 	unsigned tries;                 /* dials of this one */
+	unsigned short_lives;           /* connections in a row that were ready and dropped soon */
 	bool caller;                    /* one waits when there is no model */
 	bool resent, hopeless;          /* session.update was sent once more; the last failure was beyond help */
 	int64_t dialled_ms;             /* of the dial under way */
 	int64_t until_ms;               /* of this state; INT64_MAX: none */
 	int64_t trouble_ms;             /* since when there is no model, or a caller without one */
 	int64_t ready_ms;
+	int64_t spoke_ms;               /* when audio last came; long ago: never */
 	unsigned jitter;                /* 0..1000, drawn for the next pause; tests set it */
 };
 
@@ -57,6 +60,7 @@ void upstream_init(struct upstream_link *u, unsigned upstreams);
 enum upstream_act upstream_event(struct upstream_link *u, enum upstream_ev ev, int64_t now_ms);
 enum upstream_act upstream_tick(struct upstream_link *u, int64_t now_ms);
 void upstream_caller(struct upstream_link *u, bool waits, int64_t now_ms);          /* a stream is there, or is there no longer */
+static inline void upstream_spoke(struct upstream_link *u, int64_t now_ms) { u->spoke_ms = now_ms; }
 static inline unsigned upstream_which(const struct upstream_link *u) { return u->which; }
 static inline bool upstream_ready(const struct upstream_link *u) { return u->state == US_READY; }
 

@@ -172,6 +172,34 @@ static void one_that_breaks_as_soon_as_it_is_ready_does_not_go_round_for_ever(vo
 	assert_int_equal(u.state, US_FAILED);
 }
 
+/* The only server there is speaks, drops, speaks: the call goes on with it, though not for ever. */
+static void one_that_speaks_and_drops_is_dialled_again_when_nobody_else_is_left(void **st)
+{
+	static const struct { unsigned upstreams; bool speaks; unsigned dials; } rows[] = { { 1, true, 14 }, { 1, false, 4 }, { 2, true, 18 } };
+
+	(void)st;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		unsigned dials = 1;
+		int64_t after;
+
+		fresh(rows[i].upstreams);
+		upstream_caller(&u, true, now);
+		ev(UE_WANT);
+		for (enum upstream_act a = UA_DIAL; a == UA_DIAL && dials < 30;) {
+			become_ready();
+			now += 600;
+			if (rows[i].speaks)
+				upstream_spoke(&u, now);
+			now += 600;
+			a = ev(UE_BROKEN);
+			a = a == UA_CLOSE ? wait_for(&after, 5000) : a;
+			dials += a == UA_DIAL;
+		}
+		assert_int_equal(u.state, US_FAILED);
+		assert_int_equal(dials, rows[i].dials);
+	}
+}
+
 static void with_a_caller_the_other_one_is_dialled_after_5_s_and_all_is_over_after_9(void **st)
 {
 	int64_t after;
@@ -239,6 +267,7 @@ int main(void)
 		cmocka_unit_test(wrong_formats_are_asked_for_once_more_then_it_is_the_others_turn),
 		cmocka_unit_test(a_connection_that_worked_is_dialled_again_first),
 		cmocka_unit_test(one_that_breaks_as_soon_as_it_is_ready_does_not_go_round_for_ever),
+		cmocka_unit_test(one_that_speaks_and_drops_is_dialled_again_when_nobody_else_is_left),
 		cmocka_unit_test(with_a_caller_the_other_one_is_dialled_after_5_s_and_all_is_over_after_9),
 		cmocka_unit_test(without_a_caller_nobody_is_in_a_hurry),
 		cmocka_unit_test(late_words_of_an_old_leg_change_nothing),
