@@ -73,7 +73,7 @@ static enum err called(struct job *j, struct assign *as)
 /* What a number or a tool is called is where it lies: under another name it would be another record. */
 static enum err key_stays(struct job *j, const struct assign *as)
 {
-	if (strcmp(as->field->name, j->noun->key) != 0 || span_eq(buf_span(&as->value), j->x))
+	if (!as->field || strcmp(as->field->name, j->noun->key) != 0 || span_eq(buf_span(&as->value), j->x))
 		return ERR_OK;
 	return cli_fail(j->cli, ERR_VALUE, "%s: what a %s is called cannot be changed: create it anew", as->field->name, j->noun->type->noun);
 }

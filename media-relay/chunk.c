@@ -190,8 +190,7 @@ void chunks_drop(struct chunks *q, size_t n)
 {
 	n = n < q->n ? n : q->n;
 	q->n -= n;
-	while (n || (q->head && q->head->from == q->head->to)) {
-		struct chunk *c = q->head;
+	for (struct chunk *c; (c = q->head) != NULL && (n || c->from == c->to);) {
 		size_t k = c->to - c->from;
 
 		if (k > n) {

@@ -158,23 +158,31 @@ enum err call_stats_page(struct txn *t, void *stats)
 
 /* --- sums --- */
 
-static struct group *group_of(struct call_stats *s, const char *key)
+static bool groups_grow(struct call_stats *s)
 {
 	size_t cap = s->cap ? s->cap * 2 : 32;
+	struct group *more = s->n < s->cap ? s->groups : realloc(s->groups, cap * sizeof *more);
+
+	if (!more)
+		return false;
+	s->cap = s->n < s->cap ? s->cap : cap;
+	s->groups = more;
+	return true;
+}
+
+static struct group *group_of(struct call_stats *s, const char *key)
+{
 	int64_t at;
-	struct group *more;
 	struct json_object *place;
 
 	if (json_get_int(s->index, key ? key : "", &at))
 		return &s->groups[at];
-	more = s->n == s->cap ? realloc(s->groups, cap * sizeof *more) : s->groups;
-	place = json_object_new_int64((int64_t)s->n);
-	if (!more || !place || json_object_object_add(s->index, key ? key : "", place) != 0) {
+	place = groups_grow(s) ? json_object_new_int64((int64_t)s->n) : NULL;
+	if (!place || json_object_object_add(s->index, key ? key : "", place) != 0) {
+		json_object_put(place);
 		s->err = ERR_NOMEM;
 		return NULL;
 	}
-	s->cap = s->n == s->cap ? cap : s->cap;
-	s->groups = more;
 	s->groups[s->n] = (struct group){ .key = key ? span_dup(span_z(key)) : NULL };
 	return &s->groups[s->n++];
 }
@@ -255,7 +263,7 @@ enum err call_stats_json(const struct call_stats *s, struct json_object **out)
 		order[i] = &s->groups[i];
 	if (order && s->n)
 		qsort(order, s->n, sizeof *order, s->by == STATS_DAY ? by_day : by_calls);
-	for (size_t i = 0; i < s->n && !b.err; i++)
+	for (size_t i = 0; order && i < s->n && !b.err; i++)
 		json_push(&b, rows, row(&b, s->by, order[i]));
 	if (s->by == STATS_ALL && s->n == 0)
 		json_push(&b, rows, row(&b, s->by, &none));

@@ -88,7 +88,7 @@ static bool request_read(struct visit *v, struct request *r)
 
 static bool signature_good(const struct tool_server *t, const struct request *r)
 {
-	struct span given = header(r->head, "X-Offhook-Signature"), at, hex = SPAN_NONE;
+	struct span given = header(r->head, "X-Offhook-Signature"), at, hex;
 	struct buf message = BUF_INIT;
 	uint8_t mac[EVP_MAX_MD_SIZE];
 	char want[2 * EVP_MAX_MD_SIZE + 1] = "";
@@ -268,7 +268,7 @@ static void *loop(void *arg)
 
 static unsigned port_of(int fd)
 {
-	struct sockaddr_storage sa;
+	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
 	socklen_t n = sizeof sa;
 	const uint8_t *raw = (const uint8_t *)&sa;
 
