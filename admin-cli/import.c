@@ -78,6 +78,28 @@ static enum err fields_apply(struct job *j, struct json_object *o)
 	return e;
 }
 
+static bool stays(const struct noun *n, const struct field *f)
+{
+	return f->flags & (FF_READONLY | FF_SECRET) || strcmp(f->name, n->key) == 0 || strcmp(f->name, "name") == 0 || strcmp(f->name, "account") == 0;
+}
+
+/* Replaced, not changed: what the file does not say is as in a new record. What it is called, whose it is, and secrets stay. */
+static enum err others_reset(struct job *j, struct json_object *o)
+{
+	const struct record_type *rt = j->noun->type;
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < rt->fields_n && !e; i++) {
+		const struct field *f = &rt->fields[i];
+
+		if (stays(j->noun, f) || json_object_object_get_ex(o, f->name, NULL))
+			continue;
+		field_fini(f, 1, j->rec);
+		e = field_defaults(f, 1, j->rec);
+	}
+	return e;
+}
+
 static enum err import_one(struct txn *t, struct import *im, struct json_object *o)
 {
 	struct job *j = &im->job;
@@ -97,7 +119,8 @@ static enum err import_one(struct txn *t, struct import *im, struct json_object 
 		job_begin(j);
 		record_init(j->noun->type, j->rec);
 	}
-	e = fields_apply(j, o);
+	e = fresh ? ERR_OK : others_reset(j, o);
+	e = e ? e : fields_apply(j, o);
 	if (!e)
 		e = fresh ? noun_create(t, j->noun, j->rec, &j->why) : noun_update(t, j->noun, j->rec, &j->why);
 	im->created += !e && fresh;

@@ -211,9 +211,10 @@ static void secrets_are_never_shown_again(void **state)
 static void import_takes_what_export_prints_all_or_none(void **state)
 {
 	static const struct row rows[] = {
-		{ "agent create name=a voice=cedar", NULL, 0, "", NULL },
+		{ "agent create name=a voice=cedar speed=1.2", NULL, 0, "", NULL },
 		{ "agent import -", "[{\"name\":\"a\",\"voice\":\"marin\"},{\"name\":\"b\"}]", 0, "1 created, 1 replaced\n", NULL },
 		{ "agent show a --json", NULL, 0, "\"voice\": \"marin\"", NULL },
+		{ "agent show a --json", NULL, 0, "\"speed\": 1", NULL },      /* what the file does not say is as in a new one */
 		{ "agent import -", "[{\"name\":\"c\"},{\"name\":\"a\",\"vad_threshold\":7}]", 4, NULL, "record 2 (a): vad_threshold=7: must be 0 to 1" },
 		{ "agent show c", NULL, 3, NULL, "not found" },
 		{ "agent import -", "[{\"name\":\"c\",\"frob\":7}]", 4, NULL, "frob: there is no such field" },
@@ -224,6 +225,9 @@ static void import_takes_what_export_prints_all_or_none(void **state)
 		{ "account set default openai_api_key=sk-x", NULL, 0, NULL, NULL },
 		{ "account import -", "[{\"name\":\"default\",\"openai_api_key\":\"set\",\"fallback_number\":\"+15005550006\"}]", 0, "0 created, 1 replaced\n", NULL },
 		{ "account show default --json", NULL, 0, "\"openai_api_key\": \"set\"", NULL },
+		{ "account import -", "[{\"name\":\"default\"}]", 0, "1 replaced", NULL },
+		{ "account show default --json", NULL, 0, "\"openai_api_key\": \"set\"", NULL },
+		{ "account show default --json", NULL, 0, "\"fallback_number\": null", NULL },
 	};
 	struct ran r = { 0 }, again = { 0 };
 
