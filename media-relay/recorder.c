@@ -151,7 +151,7 @@ static enum err file_open(struct reel *l, uint64_t at)
 	slash = full.err ? NULL : strrchr(full.p, '/');
 	if (slash)
 		*slash = '\0';
-	e = slash ? ERR_NOTFOUND : full.err;
+	e = slash ? ERR_NOTFOUND : ERR_NOMEM;
 	for (int try = 0; e == ERR_NOTFOUND && try < 2; try++) {         /* who deletes the last recording of a day takes the folder away */
 		*slash = '\0';
 		e = dir_make(full.p, 0750);
