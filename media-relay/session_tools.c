@@ -241,9 +241,8 @@ bool tooling_created(struct session *s, const struct realtime_msg *m)
 	struct session_tools *t = &s->tool;
 
 	if (!span_is(m->response.purpose, "filler")) {
-		t->after_speech = t->after_speech && s->turn.speech;     /* this one is what was waited for */
+		t->after_speech = t->after_speech && s->turn.speech;     /* this one is what was waited for: the server's own may come with the end of speech */
 		mcp_answered(s);
-		t->after_speech = t->after_speech && s->turn.speech;     /* the server's own may come with the end of speech */
 		return false;
 	}
 	if (!t->filler_ms) {                     /* it was given up already */
