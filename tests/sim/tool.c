@@ -1,5 +1,6 @@
 /* tool - see the header. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <openssl/hmac.h>
 #include <poll.h>
 #include <pthread.h>
@@ -268,13 +269,10 @@ static void *loop(void *arg)
 
 static unsigned port_of(int fd)
 {
-	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
-	socklen_t n = sizeof sa;
-	const uint8_t *raw = (const uint8_t *)&sa;
+	union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } a = { .v6 = { .sin6_port = 0 } };
+	socklen_t n = sizeof a;
 
-	if (getsockname(fd, (struct sockaddr *)&sa, &n))
-		return 0;
-	return (unsigned)raw[2] << 8 | raw[3];           /* the same place in both families */
+	return getsockname(fd, &a.any, &n) ? 0 : ntohs(a.v4.sin_port);       /* the same place in both families */
 }
 
 enum err tool_server_start(struct tool_server **out, const struct tool_conf *c)
