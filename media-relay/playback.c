@@ -567,6 +567,20 @@ int64_t playback_hold(struct playback *p, int64_t now_ms)
 	return (int64_t)(waiting(p) / AUDIO_BYTES_MS);
 }
 
+/* What was sent is past, though the last mark may still be on its way back. */
+void playback_stream_left(struct playback *p)
+{
+	p->on = p->clear_due = false;
+	p->marks_valid = p->marks_acked = p->marks_n;
+	for (unsigned i = p->items_n; i-- > 0;) {
+		struct playback_item *it = &p->items[i];
+
+		it->since_mark = 0;
+		it->acked_ms = it->sent ? ms_of(it->sent) : it->acked_ms;
+		settle(p, i);
+	}
+}
+
 /* The phone was cut off a while ago: there and back is how long a mark takes too. */
 void playback_stream_lost(struct playback *p, int64_t now_ms)
 {

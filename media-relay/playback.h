@@ -76,6 +76,7 @@ void playback_fini(struct playback *p);
 
 void playback_stream(struct playback *p, struct span stream_sid);                  /* a stream is there: what waits may go */
 void playback_stop(struct playback *p);                                            /* nothing more is sent, no `clear` either */
+void playback_stream_left(struct playback *p);                                     /* closed on purpose, when all was heard; what waits is kept */
 void playback_stream_lost(struct playback *p, int64_t now_ms);                     /* what was sent and not heard waits for the next one, before the rest */
 
 /* ERR_DENIED: of a response that was cut, dropped; ERR_LIMIT: too much of it waits, dropped; ERR_SYNTAX: no base64. */

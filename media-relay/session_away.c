@@ -26,7 +26,7 @@ void session_away(struct session *s, const char *resume)
 {
 	struct call_changes c = call_changes_none();
 
-	playback_stream_lost(&s->play, session_now(s));
+	playback_stream_left(&s->play);
 	taping_stream_over(s);
 	turn_speech(&s->turn, false);
 	upstream_caller(&s->up, false, session_now(s));

@@ -327,6 +327,23 @@ static void what_was_heard_to_its_end_before_the_stream_broke_is_not_said_again(
 	assert_int_equal(p->items_n, 0);
 }
 
+/* The end was known by the clock, its mark is not back yet: nothing of it is said again on the next stream. */
+static void a_stream_that_is_left_leaves_nothing_behind(void **st)
+{
+	(void)st;
+	add("r", "A", 100);
+	playback_pump(p, 0);
+	playback_mark(p, SPAN("m0"), 160);                       /* 60 ms there and back */
+	add("r", "B", 100);
+	playback_item_done(p, SPAN("A"), 0);
+	playback_item_done(p, SPAN("B"), 0);
+	playback_pump(p, 160);
+	buf_reset(&phone.log);
+	playback_stream_left(p);
+	was_heard("A 100;B 100;");
+	assert_int_equal(p->items_n, 0);
+}
+
 static void what_was_all_sent_before_the_stream_broke_does_not_stay_for_ever(void **st)
 {
 	(void)st;
@@ -424,6 +441,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_leg_that_is_full_loses_nothing, begin, end),
 		cmocka_unit_test_setup_teardown(a_new_stream_goes_on_where_the_caller_stopped_hearing, begin, end),
 		cmocka_unit_test_setup_teardown(what_was_heard_to_its_end_before_the_stream_broke_is_not_said_again, begin, end),
+		cmocka_unit_test_setup_teardown(a_stream_that_is_left_leaves_nothing_behind, begin, end),
 		cmocka_unit_test_setup_teardown(what_was_all_sent_before_the_stream_broke_does_not_stay_for_ever, begin, end),
 		cmocka_unit_test_setup_teardown(a_phone_that_echoes_nothing_does_not_stop_the_agent, begin, end),
 		cmocka_unit_test_setup_teardown(the_queue_is_bounded, begin, end),
