@@ -172,18 +172,24 @@ enum err chunks_add_b64(struct chunks *q, struct span text)
 	return ERR_OK;
 }
 
-size_t chunks_peek(const struct chunks *q, uint8_t *p, size_t n)
+size_t chunks_peek_at(const struct chunks *q, size_t at, uint8_t *p, size_t n)
 {
 	size_t got = 0;
 
 	for (const struct chunk *c = q->head; c && got < n; c = c->next) {
-		size_t k = c->to - c->from;
+		size_t have = c->to - c->from, past = at < have ? at : have, k = have - past;
 
+		at -= past;
 		k = k < n - got ? k : n - got;
-		memcpy(p + got, c->b + c->from, k);
+		memcpy(p + got, c->b + c->from + past, k);
 		got += k;
 	}
 	return got;
+}
+
+size_t chunks_peek(const struct chunks *q, uint8_t *p, size_t n)
+{
+	return chunks_peek_at(q, 0, p, n);
 }
 
 void chunks_drop(struct chunks *q, size_t n)

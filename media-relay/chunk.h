@@ -33,6 +33,7 @@ enum err chunks_add(struct chunks *q, const uint8_t *p, size_t n);
 enum err chunks_fill(struct chunks *q, uint8_t byte, size_t n);
 enum err chunks_add_b64(struct chunks *q, struct span text);              /* ERR_SYNTAX: no base64; then nothing was added */
 size_t chunks_peek(const struct chunks *q, uint8_t *p, size_t n);         /* copies up to n bytes from the front */
+size_t chunks_peek_at(const struct chunks *q, size_t at, uint8_t *p, size_t n);      /* ... from behind the first `at` */
 void chunks_drop(struct chunks *q, size_t n);
 void chunks_keep(struct chunks *q, size_t n);                             /* the first n bytes; the others go */
 void chunks_join(struct chunks *q, struct chunks *more);                  /* `more`, of the same pool, goes behind and is empty then */

@@ -28,7 +28,6 @@ void playback_init(struct playback *p, const struct playback_out *out, struct ch
 static void retire(struct playback *p, unsigned i)
 {
 	chunks_clear(&p->items[i].audio);
-	chunks_clear(&p->items[i].wire);
 	memmove(p->items + i, p->items + i + 1, (p->items_n - i - 1) * sizeof *p->items);
 	p->items_n--;
 }
@@ -100,11 +99,16 @@ static struct playback_item *append(struct playback *p, struct span response, st
 		return NULL;
 	it->content_index = content_index;
 	it->serial = ++p->serials;
-	it->audio.pool = it->wire.pool = p->pool;
+	it->audio.pool = p->pool;
 	it->clock_ms = it->acked_ms = -1;
 	audio_down_start(&it->down, p->format);
 	p->items_n++;
 	return it;
+}
+
+static size_t unsent(const struct playback_item *it)
+{
+	return it->audio.n - it->kept;
 }
 
 static size_t waiting(const struct playback *p)
@@ -112,7 +116,7 @@ static size_t waiting(const struct playback *p)
 	size_t n = 0;
 
 	for (unsigned i = 0; i < p->items_n; i++)
-		n += p->items[i].audio.n;
+		n += unsent(&p->items[i]);
 	return n;
 }
 
@@ -142,7 +146,7 @@ static bool settle(struct playback *p, unsigned i)
 {
 	struct playback_item *it = &p->items[i];
 
-	if (!it->complete || it->audio.n || it->since_mark)
+	if (!it->complete || unsent(it) || it->since_mark)
 		return false;
 	if (!it->sent) {
 		retire(p, i);                            /* had no audio at all */
@@ -280,18 +284,22 @@ static void echo_out(struct playback *p, const uint8_t *audio, size_t n)
 		echo_played(p->echo, at, audio + i, AUDIO_FRAME);
 }
 
-/* For a stream that breaks, and a caller who did not mean to interrupt: `real` bytes have just gone; of those before, what must have been heard by now goes. Without memory nothing of it can come back. */
-static void keep_sent(struct playback_item *it, const uint8_t *audio, size_t real, int64_t now_ms)
+static void keep(struct playback_item *it, size_t n)
+{
+	chunks_drop(&it->audio, it->kept - n);
+	it->kept = n;
+}
+
+/* What must have been heard by now need not be said again, should the stream break, or the caller not have meant to interrupt. */
+static void forget_heard(struct playback_item *it, int64_t now_ms)
 {
 	int64_t past = it->clock_pos_ms + now_ms - it->clock_ms - KEEP_MS;
 	uint64_t heard;
 
 	past = past > it->acked_ms ? past : it->acked_ms;
 	heard = past > 0 ? (uint64_t)past * AUDIO_BYTES_MS : 0;
-	if (chunks_add(&it->wire, audio, real) != ERR_OK)
-		chunks_clear(&it->wire);
-	else if (heard < it->sent && it->wire.n > it->sent - heard)
-		chunks_drop(&it->wire, it->wire.n - (size_t)(it->sent - heard));
+	if (heard < it->sent && it->kept > it->sent - heard)
+		keep(it, (size_t)(it->sent - heard));
 }
 
 static bool send_media(struct playback *p, struct playback_item *it, size_t n, int64_t now_ms)
@@ -303,10 +311,9 @@ static bool send_media(struct playback *p, struct playback_item *it, size_t n, i
 
 	if (!room)
 		return false;
-	real = chunks_peek(&it->audio, audio, n);
+	real = chunks_peek_at(&it->audio, it->kept, audio, n);
 	memset(audio + real, AUDIO_SILENCE, n - real);
 	p->out->commit(p->out->ctx, stream_media(room, sid, audio, n));
-	chunks_drop(&it->audio, real);
 	clock_on(p, it, n, now_ms);
 	echo_out(p, audio, n);
 	if (p->tape)
@@ -314,7 +321,8 @@ static bool send_media(struct playback *p, struct playback_item *it, size_t n, i
 	if (!it->sent)
 		it->first_sent_ms = now_ms;
 	it->sent += real;
-	keep_sent(it, audio, real, now_ms);
+	it->kept += real;
+	forget_heard(it, now_ms);
 	it->since_mark += (unsigned)n;
 	p->frames += n / AUDIO_FRAME;
 	return true;
@@ -323,10 +331,10 @@ static bool send_media(struct playback *p, struct playback_item *it, size_t n, i
 /* How much of this item may go now: whole frames, up to the lead, and not in crumbs once the lead is nearly full. */
 static size_t allowance(const struct playback *p, const struct playback_item *it, int64_t now_ms)
 {
-	size_t have = it->audio.n / AUDIO_FRAME, room = MESSAGE_MAX / AUDIO_FRAME;
+	size_t have = unsent(it) / AUDIO_FRAME, room = MESSAGE_MAX / AUDIO_FRAME;
 	int64_t left;
 
-	if (it->complete && it->audio.n % AUDIO_FRAME)
+	if (it->complete && unsent(it) % AUDIO_FRAME)
 		have++;
 	if (p->lead_ms > 0) {
 		left = p->lead_ms - (p->end_ms > now_ms ? p->end_ms - now_ms : 0);
@@ -339,7 +347,7 @@ static size_t allowance(const struct playback *p, const struct playback_item *it
 
 static bool mark_due(const struct playback_item *it)
 {
-	return it->since_mark >= MARK_EVERY || (it->since_mark && it->complete && !it->audio.n);
+	return it->since_mark >= MARK_EVERY || (it->since_mark && it->complete && !unsent(it));
 }
 
 /* false: nothing more can be done for this item now. */
@@ -462,6 +470,12 @@ static bool ended(const struct playback *p, const struct playback_item *it, int6
 	return it->drained && heard_ms(p, it, now_ms) >= ms_of(it->sent);
 }
 
+static void hear_out_ended(struct playback *p, int64_t now_ms)
+{
+	while (p->items_n && ended(p, &p->items[0], now_ms))
+		heard_out(p, 0);
+}
+
 /* The caller stopped hearing us: now, or where a phone that has fallen behind was. Before anything of the items is changed. */
 static void tape_cut(struct playback *p, int64_t now_ms)
 {
@@ -488,8 +502,7 @@ unsigned playback_cut(struct playback *p, int64_t now_ms, struct playback_cut cu
 {
 	unsigned n = 0;
 
-	while (p->items_n && ended(p, &p->items[0], now_ms))
-		heard_out(p, 0);
+	hear_out_ended(p, now_ms);
 	if (p->on && p->end_ms && !p->held)
 		send_clear(p);
 	tape_cut(p, now_ms);
@@ -519,11 +532,9 @@ static void take_back(struct playback *p, struct playback_item *it, int64_t now_
 	uint64_t from = heard < ms_of(it->sent) ? (uint64_t)heard * AUDIO_BYTES_MS : it->sent;
 	size_t n = (size_t)(it->sent - from);
 
-	n = n < it->wire.n ? n : it->wire.n;
-	chunks_drop(&it->wire, it->wire.n - n);
-	chunks_join(&it->wire, &it->audio);
-	it->audio = it->wire;
-	it->wire = (struct chunks){ .pool = p->pool };
+	n = n < it->kept ? n : it->kept;
+	keep(it, n);
+	it->kept = 0;
 	if (it->acked_ms < 0 && heard > 0)
 		p->out->first_heard(p->out->ctx, it, now_ms - heard);
 	it->sent -= n;
@@ -540,12 +551,6 @@ static void all_back(struct playback *p, int64_t now_ms)
 		take_back(p, &p->items[i], now_ms);
 	p->marks_valid = p->marks_acked = p->marks_n;
 	p->end_ms = now_ms;
-}
-
-static void hear_out_ended(struct playback *p, int64_t now_ms)
-{
-	while (p->items_n && ended(p, &p->items[0], now_ms))
-		heard_out(p, 0);
 }
 
 static void settle_all(struct playback *p)

@@ -1,7 +1,8 @@
 /*
  * playback - what is queued, paced, played and heard: marks, where to cut an answer. Worker thread only; owned by a session.
- * Shapes: audio waits as G.711 mu-law, 8 bytes a millisecond, in content parts of items (called items here) in the order of their first delta. It leaves as `media` of whole 20-ms frames, at
- *         most 200 ms of one item a message, padded with 0xFF where an item ends; a mark follows every 100 ms and the last frame of each item.
+ * Shapes: audio waits as G.711 mu-law, 8 bytes a millisecond, in content parts of items (called items here) in the order of their first
+ *         delta. It leaves as `media` of whole 20-ms frames, at most 200 ms of one item a message, padded with 0xFF where an item ends; a mark follows every
+ *         100 ms and the last frame of each item.
  * Units:  positions are milliseconds from the first byte of one item; `now` is the session's monotonic clock.
  * Clock:  what was sent is played back to back from the moment it is sent. With a link of steady delay that is also what the phone has played when a
  *         `clear` sent now arrives there; echoed marks hold the estimate down when the phone falls behind, and up to what is proven.
@@ -23,8 +24,8 @@ struct playback_item {
 	char id[PLAYBACK_ID], response[PLAYBACK_ID];
 	int64_t content_index;
 	uint64_t serial;
-	struct chunks audio;               /* not yet sent */
-	struct chunks wire;                /* the end of what was sent, until it was heard: it may come back */
+	struct chunks audio;               /* the end of what was sent, until it was heard, since it may be said again; behind it what waits */
+	size_t kept;                       /* bytes of it that were sent */
 	struct audio_down down;
 	uint64_t came, sent;               /* mu-law bytes, without padding */
 	unsigned since_mark;               /* bytes sent after the last mark, with padding */
@@ -85,7 +86,7 @@ enum err playback_add(struct playback *p, struct span response, struct span item
 enum err playback_prompt(struct playback *p, struct span item, struct span ulaw);
 void playback_item_done(struct playback *p, struct span item, int64_t content_index);
 void playback_response_done(struct playback *p, struct span response);             /* all of its items are done; its id is forgotten */
-void playback_others_done(struct playback *p, struct span response, struct span beside);     /* this one has begun: whatever is not of it, or of the one beside it, has ended */
+void playback_others_done(struct playback *p, struct span response, struct span beside);     /* one has begun: what is not of it, or of the one beside it, has ended */
 void playback_all_done(struct playback *p);                                        /* the model's connection is gone */
 void playback_forget(struct playback *p);                                          /* what waits is dropped, nobody is told */
 
