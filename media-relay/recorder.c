@@ -310,42 +310,34 @@ enum err reel_open(struct reel **out, struct recorder *r, struct span path)
 	return ERR_OK;
 }
 
-/* A free block, or leave to make one. */
-static struct block *block_take(struct recorder *r, bool *make)
+/* A free one, or one more while there may be more. */
+static struct block *block_take(struct recorder *r)
 {
 	struct block *b;
+	bool more;
 
 	pthread_mutex_lock(&r->lock);
 	b = r->free;
-	*make = !b && r->made < r->most;
 	if (b) {
 		r->free = (struct block *)(void *)b->job.next;
 		r->free_n--;
 	}
-	r->made += *make;
+	more = !b && r->made < r->most;
+	b = more ? malloc(sizeof *b) : b;
+	r->made += more && b;
 	pthread_mutex_unlock(&r->lock);
 	return b;
 }
 
 uint8_t *reel_room(struct reel *l, enum err *why)
 {
-	struct recorder *r = l->r;
-	bool make;
-
 	*why = (enum err)atomic_load(&l->err);
-	if (!*why && atomic_load(&r->space) >= SPACE_LOW)
+	if (!*why && atomic_load(&l->r->space) >= SPACE_LOW)
 		*why = ERR_FULL;
 	if (*why)
 		return NULL;
 	if (!l->room)
-		l->room = block_take(r, &make);
-	else
-		make = false;
-	if (make && !(l->room = malloc(sizeof *l->room))) {
-		pthread_mutex_lock(&r->lock);
-		r->made--;
-		pthread_mutex_unlock(&r->lock);
-	}
+		l->room = block_take(l->r);
 	*why = l->room ? ERR_OK : ERR_BUSY;
 	return l->room ? l->room->b : NULL;
 }

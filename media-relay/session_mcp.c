@@ -97,7 +97,8 @@ static void save(struct session *s, const struct realtime_msg *m, const struct m
 
 	t.started_at = s->ops.wall_ms(s->ctx) - (c ? session_now(s) - c->from_ms : 0);
 	transcript_tool(&s->script, &t);
-	log_info("mcp.done", "server=%s tool=%s ms=%lld result=%s", log_q(m->item.server_label), log_q(m->item.name), (long long)t.ms, m->item.error.p ? "error" : "ok");
+	log_info("mcp.done", "server=%s tool=%s ms=%lld result=%s", log_q(m->item.server_label), log_q(m->item.name), (long long)t.ms,
+	         m->item.error.p ? "error" : "ok");
 }
 
 /* The failure in the words of our own tools, so that everybody who reads a record knows it. */

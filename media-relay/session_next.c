@@ -151,13 +151,8 @@ bool next_ready(const struct session *s)
 /* The connection before is closed by whoever holds its leg, and is not heard of again. */
 void next_take(struct session *s)
 {
-	int64_t spoke_ms = s->up.spoke_ms;
-	bool caller = s->up.caller;
-
 	s->ops.promote(s->ctx);
-	s->up = s->next.link;
-	s->up.caller = caller;
-	s->up.spoke_ms = spoke_ms;
+	upstream_replace(&s->up, &s->next.link);
 	s->vad_silence_ms = s->next.silence_ms;
 	s->model_open = true;
 	s->model_closing = s->choked = false;

@@ -560,7 +560,8 @@ void transcript_event(struct transcript *t, const struct transcript_event *e)
 	struct buf item = BUF_INIT, response = BUF_INIT, role = BUF_INIT, error = BUF_INIT, payload = BUF_INIT;
 	struct event ev = {
 		.seq = t->event_seq, .event_type = (char *)(uintptr_t)e->type, .item_id = lend(e->item, &item), .response_id = lend(e->response, &response),
-		.role = lend(e->role, &role), .error = lend(e->error, &error), .created_at = t->ops->wall_ms(t->ctx), .payload = e->words.p ? words_of(t, e->words, &payload) : lend(e->payload, &payload),
+		.role = lend(e->role, &role), .error = lend(e->error, &error), .created_at = t->ops->wall_ms(t->ctx),
+		.payload = e->words.p ? words_of(t, e->words, &payload) : lend(e->payload, &payload),
 	};
 
 	if (t->keep_events) {

@@ -203,6 +203,16 @@ enum upstream_act upstream_tick(struct upstream_link *u, int64_t now_ms)
 	return u->state == US_BACKOFF ? dial(u, now_ms) : retry(u, UE_BROKEN, now_ms);
 }
 
+void upstream_replace(struct upstream_link *u, const struct upstream_link *by)
+{
+	int64_t spoke_ms = u->spoke_ms;
+	bool caller = u->caller;
+
+	*u = *by;
+	u->caller = caller;
+	u->spoke_ms = spoke_ms;
+}
+
 /* Before there was a caller nobody was in trouble. */
 void upstream_caller(struct upstream_link *u, bool waits, int64_t now_ms)
 {

@@ -60,6 +60,7 @@ void upstream_init(struct upstream_link *u, unsigned upstreams);
 enum upstream_act upstream_event(struct upstream_link *u, enum upstream_ev ev, int64_t now_ms);
 enum upstream_act upstream_tick(struct upstream_link *u, int64_t now_ms);
 void upstream_caller(struct upstream_link *u, bool waits, int64_t now_ms);          /* a stream is there, or is there no longer */
+void upstream_replace(struct upstream_link *u, const struct upstream_link *by);     /* who waits, and when the model was heard of, is the call's and stays */
 static inline void upstream_spoke(struct upstream_link *u, int64_t now_ms) { u->spoke_ms = now_ms; }
 static inline unsigned upstream_which(const struct upstream_link *u) { return u->which; }
 static inline bool upstream_ready(const struct upstream_link *u) { return u->state == US_READY; }

@@ -43,6 +43,17 @@ bool line_take(struct phone_line *l, int64_t now_us, unsigned *kind, struct span
 	return true;
 }
 
+bool line_take_copy(struct phone_line *l, int64_t now_us, unsigned *kind, struct buf *out)
+{
+	struct span message;
+
+	if (!line_take(l, now_us, kind, &message))
+		return false;
+	buf_reset(out);
+	buf_add(out, message);
+	return true;
+}
+
 void line_fini(struct phone_line *l)
 {
 	buf_fini(&l->bytes);

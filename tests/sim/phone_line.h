@@ -13,6 +13,7 @@ struct phone_line {
 /* false: out of memory, or over 8 MiB on the way. */
 bool line_put(struct phone_line *l, int64_t arrive_us, unsigned kind, struct span message);
 bool line_take(struct phone_line *l, int64_t now_us, unsigned *kind, struct span *message);    /* lent until the next put or take */
+bool line_take_copy(struct phone_line *l, int64_t now_us, unsigned *kind, struct buf *out);      /* ... for who may put something in while it is read */
 bool line_empty(const struct phone_line *l);
 void line_fini(struct phone_line *l);
 

@@ -216,29 +216,17 @@ static void sent(struct play_conn *c, unsigned kind, struct span text)
 	}
 }
 
-/* A message may be answered, and grow the line it lies in: it is copied out first. */
-static bool take(struct phone_line *l, unsigned *kind, struct buf *out)
-{
-	struct span text;
-
-	if (!line_take(l, clock_us(), kind, &text))
-		return false;
-	buf_reset(out);
-	buf_add(out, text);
-	return true;
-}
-
 static bool pump(struct play_conn *c)
 {
 	struct buf b = BUF_BOUND((size_t)16 << 20);
 	unsigned kind;
 	bool any = false;
 
-	while (c->state != OVER && !held(c->read_at) && take(&c->up, &kind, &b)) {
+	while (c->state != OVER && !held(c->read_at) && line_take_copy(&c->up, clock_us(), &kind, &b)) {
 		received(c, kind, buf_span(&b));
 		any = true;
 	}
-	while (c->state != OVER && !held(c->write_at) && take(&c->down, &kind, &b)) {
+	while (c->state != OVER && !held(c->write_at) && line_take_copy(&c->down, clock_us(), &kind, &b)) {
 		sent(c, kind, buf_span(&b));
 		any = true;
 	}

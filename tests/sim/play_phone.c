@@ -213,18 +213,6 @@ static void to_phone(struct play_stream *st, unsigned kind, struct span text)
 	gone(st, text.n ? WS_END_CLOSED : WS_END_BROKEN, (int)code, text.n ? "" : "the connection ended without a close frame");
 }
 
-/* A message may be answered, and grow the line it lies in: it is copied out first. */
-static bool take(struct phone_line *l, unsigned *kind, struct buf *out)
-{
-	struct span text;
-
-	if (!line_take(l, clock_us(), kind, &text))
-		return false;
-	buf_reset(out);
-	buf_add(out, text);
-	return true;
-}
-
 static bool pump(struct play_stream *st, struct buf *b)
 {
 	unsigned kind;
@@ -234,11 +222,11 @@ static bool pump(struct play_stream *st, struct buf *b)
 		open_it(st);
 		any = true;
 	}
-	while (st->life == OPEN && take(&st->up, &kind, b)) {
+	while (st->life == OPEN && line_take_copy(&st->up, clock_us(), &kind, b)) {
 		to_relay(st, kind, buf_span(b));
 		any = true;
 	}
-	while (st->life == OPEN && !st->deaf && take(&st->down, &kind, b)) {
+	while (st->life == OPEN && !st->deaf && line_take_copy(&st->down, clock_us(), &kind, b)) {
 		to_phone(st, kind, buf_span(b));
 		any = true;
 	}
