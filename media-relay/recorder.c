@@ -214,8 +214,8 @@ static void job_do(struct recorder *r, struct job *j)
 	}
 	e = atomic_load(&l->err) ? ERR_OK : block_write((struct block *)(void *)j);
 	if (e) {
-		log_warn("recorder.failed", "file=%s error=%s", log_q(span_z(l->path)), err_name(e));
 		atomic_store(&l->err, (int)e);
+		log_warn("recorder.failed", "file=%s error=%s", log_q(span_z(l->path)), err_name(e));
 	}
 	block_back(r, (struct block *)(void *)j);
 }

@@ -1,6 +1,7 @@
 /* recorder - files as other programs read them, what is in the place of what is missing, and what happens when the disk does not want. */
 #include <fcntl.h>
 #include <ftw.h>
+#include <semaphore.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,18 +11,27 @@
 #include "media-relay/recorder.h"
 #include "tests/sim/wav.h"
 #include "../unit/unit.h"
+#include "watch.h"
 
 #define PATH "recordings/2026-11-28/11111111-2222-4333-8444-555555555555.wav"
 
 static char dir[64], file[160];
 static struct recorder *r;
 
-static void no_line(const char *line, void *arg) { (void)line; (void)arg; }
+static sem_t failed;                     /* a file has, and whoever writes it knows */
+
+static void on_line(const char *line, void *arg)
+{
+	(void)arg;
+	if (strstr(line, "recorder.failed"))
+		sem_post(&failed);
+}
 
 static int begin(void **st)
 {
 	(void)st;
-	log_to(no_line, NULL);
+	sem_init(&failed, 0, 0);
+	log_to(on_line, NULL);
 	snprintf(dir, sizeof dir, "/tmp/offhook-rec-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	snprintf(file, sizeof file, "%s/" PATH, dir);
@@ -42,6 +52,7 @@ static int end(void **st)
 	r = NULL;
 	nftw(dir, drop, 8, FTW_DEPTH | FTW_PHYS);
 	log_to(NULL, NULL);
+	sem_destroy(&failed);
 	return 0;
 }
 
@@ -166,27 +177,37 @@ static void the_next_relay_goes_on_and_overwrites_nothing(void **st)
 	buf_fini(&b);
 }
 
+/* The header is written after the block: a file that says so is whole. */
+static bool has_blocks(size_t n)
+{
+	struct buf b = BUF_INIT;
+	struct stat s;
+	bool whole = stat(file, &s) == 0 && (size_t)s.st_size >= RECORDER_HEADER + 2 * n * TAPE_BLOCK && read_back(&b).n >= 2 * n * TAPE_BLOCK;
+
+	buf_fini(&b);
+	return whole;
+}
+
 /* Without an orderly end: what is on the disk is a file. */
 static void each_block_leaves_a_whole_file(void **st)
 {
 	struct reel *l = opened();
-	struct buf b = BUF_INIT;
+	char *slash = strrchr(file, '/');
+	int fd;
 
 	(void)st;
+	*slash = '\0';
+	assert_int_equal(dir_make(file, 0750), ERR_OK);
+	fd = watch_begin(file);
+	*slash = '/';
+	assert_true(fd >= 0);
 	for (unsigned i = 1; i <= 3; i++) {
-		struct stat s = { 0 };
-
-		while (put(l, (i - 1) * TAPE_BLOCK, TAPE_BLOCK, 1, 2) == ERR_BUSY)
-			usleep(1000);
-		while (stat(file, &s) != 0 || (size_t)s.st_size < RECORDER_HEADER + 2 * i * TAPE_BLOCK)
-			usleep(1000);
-		for (size_t n = 0; n < 2 * i * TAPE_BLOCK;) {        /* the header is the next thing to be written */
-			n = read_back(&b).n;
-			usleep(1000);
-		}
+		assert_int_equal(put(l, (i - 1) * TAPE_BLOCK, TAPE_BLOCK, 1, 2), ERR_OK);        /* there are four: none is waited for */
+		while (!has_blocks(i))
+			assert_true(watch_next(fd));
 	}
 	reel_close(l);
-	buf_fini(&b);
+	close(fd);
 }
 
 static void when_too_much_waits_there_is_no_room(void **st)
@@ -218,10 +239,10 @@ static void a_file_that_cannot_be_written_is_the_end_of_its_reel(void **st)
 	fd = open(path, O_WRONLY | O_CREAT, 0600);               /* in the place of the folder */
 	close(fd);
 	put(l, 0, 100, 1, 2);
-	while (why == ERR_OK || why == ERR_BUSY) {
-		if (reel_room(l, &why))
-			usleep(1000);
-	}
+	while (sem_wait(&failed) != 0)
+		;
+	assert_null(reel_room(l, &why));
+	assert_true(why != ERR_OK && why != ERR_BUSY);
 	reel_close(l);
 	assert_int_equal(remove(path), 0);
 	other = opened();
