@@ -90,121 +90,124 @@ struct case_ {
 	const char *why;
 };
 
+static const struct case_ texts[] = {
+	{ "plain", "any text\nof lines", "any text\nof lines", NULL },
+	{ "plain", "\xFF", NULL, "plain=\xEF\xBF\xBD: must be text in UTF-8" },
+	{ "word", "green", "green", NULL },
+	{ "word", "gree", NULL, "word=gree: must be red, green or blue" },
+	{ "word", "red green", NULL, "word=red green: must be red, green or blue" },
+	{ "word", "Red", NULL, NULL },
+	{ "list", "x", "[\"x\"]", NULL },
+	{ "list", "x,y , z", "[\"x\",\"y\",\"z\"]", NULL },
+	{ "list", "[1, \"a b\"]", "[1,\"a b\"]", NULL },
+	{ "list", "[]", "[]", NULL },
+	{ "list", ",", "[]", NULL },
+	{ "list", "[1", NULL, "list=[1: must be a list: a JSON array, or names with commas" },
+	{ "list", "{\"a\":1}", NULL, "list={\\\"a\\\":1}: must be a list: a JSON array, or names with commas" },
+	{ "json", " {\"a\": [1 , 2.50]} ", "{\"a\":[1,2.50]}", NULL },
+	{ "json", "\"x\"", "\"x\"", NULL },
+	{ "json", "null", "", NULL },
+	{ "json", "{a}", NULL, "json={a}: must be JSON" },
+	{ "object", "{}", "{}", NULL },
+	{ "object", "[]", NULL, "object=[]: must be a JSON object" },
+	{ "object", "1", NULL, NULL },
+	{ "object", "null", NULL, NULL },
+	{ "url", "https://example.com", "https://example.com", NULL },
+	{ "url", "HTTP://Example.com:8080/a?b=c#d", "HTTP://Example.com:8080/a?b=c#d", NULL },
+	{ "url", "https://[::1]:443/x", "https://[::1]:443/x", NULL },
+	{ "url", "https://user:pw@host/", "https://user:pw@host/", NULL },
+	{ "url", "https://host?q", "https://host?q", NULL },
+	{ "url", "wss://example.com", NULL, "url=wss://example.com: must be a URL that starts with https:// or http://" },
+	{ "url", "example.com", NULL, NULL },
+	{ "url", "https://", NULL, NULL },
+	{ "url", "https:///x", NULL, NULL },
+	{ "url", "https:/x", NULL, NULL },
+	{ "url", "https://:80", NULL, NULL },
+	{ "url", "https://host:", NULL, NULL },
+	{ "url", "https://host:0", NULL, NULL },
+	{ "url", "https://host:65536", NULL, NULL },
+	{ "url", "https://host:-1", NULL, NULL },
+	{ "url", "https://host:80:80", NULL, NULL },
+	{ "url", "https://[::1", NULL, NULL },
+	{ "url", "https://[::1]x", NULL, NULL },
+	{ "url", "https://ho st", NULL, NULL },
+	{ "url", "https://host/\r\nX: y", NULL, NULL },
+	{ "url", "https://h\xC3\xBC.de", NULL, NULL },
+	{ "url", "https://user@", NULL, NULL },
+	{ "any_url", "mcp://x", "mcp://x", NULL },
+	{ "any_url", "x", NULL, "any_url=x: must be a URL" },
+	{ "any_url", "averyveryverylongscheme://x", NULL, NULL },
+	{ "phone", "+15551230000", "+15551230000", NULL },
+	{ "phone", "+4930", "+4930", NULL },
+	{ "phone", "15551230000", NULL, "phone=15551230000: must be a phone number like +15551230000" },
+	{ "phone", "+05551230000", NULL, NULL },
+	{ "phone", "+1555123000012345", NULL, NULL },
+	{ "phone", "+1 555", NULL, NULL },
+	{ "phone", "+", NULL, NULL },
+	{ "ref", "Front desk", "Front desk", NULL },
+	{ "tokens", "inf", "inf", NULL },
+	{ "tokens", "0004096", "4096", NULL },
+	{ "tokens", "4097", NULL, "tokens=4097: must be inf or a whole number, 1 to 4096" },
+	{ "tokens", "Inf", NULL, NULL },
+	{ "tokens", "1.0", NULL, NULL },
+	{ "secret", "0123456789", "set", NULL },
+	{ "secret", "0123456789A", NULL, "secret: must have 0 to 10 bytes" },
+	{ "bounded", "ab", "ab", NULL },
+	{ "bounded", "a", NULL, "bounded=a: must have 2 to 5 bytes" },
+	{ "bounded", "abcdef", NULL, NULL },
+	{ "n", "1", "1", NULL },
+	{ "n", "65535", "65535", NULL },
+	{ "n", "0", NULL, "n=0: must be a whole number, 1 to 65535" },
+	{ "n", "x", NULL, "n=x: must be a whole number, 1 to 65535" },
+	{ "n", "99999999999999999999", NULL, NULL },
+	{ "n", " 1", NULL, NULL },
+	{ "free_n", "-9223372036854775807", "-9223372036854775807", NULL },
+	{ "free_n", "-9223372036854775808", NULL, "free_n=-9223372036854775808: must be a whole number" },
+	{ "at_least", "4", NULL, "at_least=4: must be a whole number, at least 5" },
+	{ "at_least", "5000000", "5000000", NULL },
+	{ "when", "2026-11-23T18:43:32.1+01:00", "2026-11-23T17:43:32.100Z", NULL },
+	{ "when", "yesterday", NULL, "when=yesterday: must be a time like 2026-01-31T12:00:00Z" },
+	{ "ratio", "0.25", "0.25", NULL },
+	{ "ratio", "1e-3", "0.001", NULL },
+	{ "ratio", "3", NULL, "ratio=3: must be 0 to 1" },
+	{ "ratio", "-0.1", NULL, NULL },
+	{ "ratio", "much", NULL, "ratio=much: must be a number, 0 to 1" },
+	{ "ratio", "nan", NULL, NULL },
+	{ "free_ratio", "1e300", "1e+300", NULL },
+	{ "free_ratio", "1e999", NULL, "free_ratio=1e999: must be a number" },
+	{ "on", "false", "false", NULL },
+	{ "off", "true", "true", NULL },
+	{ "off", "yes", NULL, "off=yes: must be true or false" },
+	{ "off", "1", NULL, NULL },
+	{ "off", "TRUE", NULL, NULL },
+};
+
+static void text_is_taken_or_refused(const struct case_ *r)
+{
+	struct thing t = fresh();
+	struct buf why = BUF_INIT, before = BUF_INIT;
+	enum err e;
+
+	field_get_text(row(r->name), &t, &before);
+	e = field_set_text(row(r->name), &t, span_z(r->in), &why);
+	if (e != (r->out ? ERR_OK : ERR_VALUE))
+		fail_msg("%s=%s: %s, %s", r->name, r->in, err_name(e), buf_z(&why));
+	holds(&t, r->name, r->out ? r->out : buf_z(&before));
+	assert_true(r->out ? why.n == 0 : why.n > strlen(r->name));
+	if (r->why)
+		assert_string_equal(buf_z(&why), r->why);
+	if (!r->out)
+		assert_int_equal(field_set_text(row(r->name), &t, span_z(r->in), NULL), ERR_VALUE);
+	buf_fini(&why);
+	buf_fini(&before);
+	field_fini(fields, N, &t);
+}
+
 static void texts_taken_and_refused(void **state)
 {
-	static const struct case_ rows[] = {
-		{ "plain", "any text\nof lines", "any text\nof lines", NULL },
-		{ "plain", "\xFF", NULL, "plain=\xEF\xBF\xBD: must be text in UTF-8" },
-		{ "word", "green", "green", NULL },
-		{ "word", "gree", NULL, "word=gree: must be red, green or blue" },
-		{ "word", "red green", NULL, "word=red green: must be red, green or blue" },
-		{ "word", "Red", NULL, NULL },
-		{ "list", "x", "[\"x\"]", NULL },
-		{ "list", "x,y , z", "[\"x\",\"y\",\"z\"]", NULL },
-		{ "list", "[1, \"a b\"]", "[1,\"a b\"]", NULL },
-		{ "list", "[]", "[]", NULL },
-		{ "list", ",", "[]", NULL },
-		{ "list", "[1", NULL, "list=[1: must be a list: a JSON array, or names with commas" },
-		{ "list", "{\"a\":1}", NULL, "list={\\\"a\\\":1}: must be a list: a JSON array, or names with commas" },
-		{ "json", " {\"a\": [1 , 2.50]} ", "{\"a\":[1,2.50]}", NULL },
-		{ "json", "\"x\"", "\"x\"", NULL },
-		{ "json", "null", "", NULL },
-		{ "json", "{a}", NULL, "json={a}: must be JSON" },
-		{ "object", "{}", "{}", NULL },
-		{ "object", "[]", NULL, "object=[]: must be a JSON object" },
-		{ "object", "1", NULL, NULL },
-		{ "object", "null", NULL, NULL },
-		{ "url", "https://example.com", "https://example.com", NULL },
-		{ "url", "HTTP://Example.com:8080/a?b=c#d", "HTTP://Example.com:8080/a?b=c#d", NULL },
-		{ "url", "https://[::1]:443/x", "https://[::1]:443/x", NULL },
-		{ "url", "https://user:pw@host/", "https://user:pw@host/", NULL },
-		{ "url", "https://host?q", "https://host?q", NULL },
-		{ "url", "wss://example.com", NULL, "url=wss://example.com: must be a URL that starts with https:// or http://" },
-		{ "url", "example.com", NULL, NULL },
-		{ "url", "https://", NULL, NULL },
-		{ "url", "https:///x", NULL, NULL },
-		{ "url", "https:/x", NULL, NULL },
-		{ "url", "https://:80", NULL, NULL },
-		{ "url", "https://host:", NULL, NULL },
-		{ "url", "https://host:0", NULL, NULL },
-		{ "url", "https://host:65536", NULL, NULL },
-		{ "url", "https://host:-1", NULL, NULL },
-		{ "url", "https://host:80:80", NULL, NULL },
-		{ "url", "https://[::1", NULL, NULL },
-		{ "url", "https://[::1]x", NULL, NULL },
-		{ "url", "https://ho st", NULL, NULL },
-		{ "url", "https://host/\r\nX: y", NULL, NULL },
-		{ "url", "https://h\xC3\xBC.de", NULL, NULL },
-		{ "url", "https://user@", NULL, NULL },
-		{ "any_url", "mcp://x", "mcp://x", NULL },
-		{ "any_url", "x", NULL, "any_url=x: must be a URL" },
-		{ "any_url", "averyveryverylongscheme://x", NULL, NULL },
-		{ "phone", "+15551230000", "+15551230000", NULL },
-		{ "phone", "+4930", "+4930", NULL },
-		{ "phone", "15551230000", NULL, "phone=15551230000: must be a phone number like +15551230000" },
-		{ "phone", "+05551230000", NULL, NULL },
-		{ "phone", "+1555123000012345", NULL, NULL },
-		{ "phone", "+1 555", NULL, NULL },
-		{ "phone", "+", NULL, NULL },
-		{ "ref", "Front desk", "Front desk", NULL },
-		{ "tokens", "inf", "inf", NULL },
-		{ "tokens", "0004096", "4096", NULL },
-		{ "tokens", "4097", NULL, "tokens=4097: must be inf or a whole number, 1 to 4096" },
-		{ "tokens", "Inf", NULL, NULL },
-		{ "tokens", "1.0", NULL, NULL },
-		{ "secret", "0123456789", "set", NULL },
-		{ "secret", "0123456789A", NULL, "secret: must have 0 to 10 bytes" },
-		{ "bounded", "ab", "ab", NULL },
-		{ "bounded", "a", NULL, "bounded=a: must have 2 to 5 bytes" },
-		{ "bounded", "abcdef", NULL, NULL },
-		{ "n", "1", "1", NULL },
-		{ "n", "65535", "65535", NULL },
-		{ "n", "0", NULL, "n=0: must be a whole number, 1 to 65535" },
-		{ "n", "x", NULL, "n=x: must be a whole number, 1 to 65535" },
-		{ "n", "99999999999999999999", NULL, NULL },
-		{ "n", " 1", NULL, NULL },
-		{ "free_n", "-9223372036854775807", "-9223372036854775807", NULL },
-		{ "free_n", "-9223372036854775808", NULL, "free_n=-9223372036854775808: must be a whole number" },
-		{ "at_least", "4", NULL, "at_least=4: must be a whole number, at least 5" },
-		{ "at_least", "5000000", "5000000", NULL },
-		{ "when", "2026-11-23T18:43:32.1+01:00", "2026-11-23T17:43:32.100Z", NULL },
-		{ "when", "yesterday", NULL, "when=yesterday: must be a time like 2026-01-31T12:00:00Z" },
-		{ "ratio", "0.25", "0.25", NULL },
-		{ "ratio", "1e-3", "0.001", NULL },
-		{ "ratio", "3", NULL, "ratio=3: must be 0 to 1" },
-		{ "ratio", "-0.1", NULL, NULL },
-		{ "ratio", "much", NULL, "ratio=much: must be a number, 0 to 1" },
-		{ "ratio", "nan", NULL, NULL },
-		{ "free_ratio", "1e300", "1e+300", NULL },
-		{ "free_ratio", "1e999", NULL, "free_ratio=1e999: must be a number" },
-		{ "on", "false", "false", NULL },
-		{ "off", "true", "true", NULL },
-		{ "off", "yes", NULL, "off=yes: must be true or false" },
-		{ "off", "1", NULL, NULL },
-		{ "off", "TRUE", NULL, NULL },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ROWS(rows); i++) {
-		const struct case_ *r = &rows[i];
-		struct thing t = fresh();
-		struct buf why = BUF_INIT, before = BUF_INIT;
-		enum err e;
-
-		field_get_text(row(r->name), &t, &before);
-		e = field_set_text(row(r->name), &t, span_z(r->in), &why);
-		if (e != (r->out ? ERR_OK : ERR_VALUE))
-			fail_msg("%s=%s: %s, %s", r->name, r->in, err_name(e), buf_z(&why));
-		holds(&t, r->name, r->out ? r->out : buf_z(&before));
-		assert_true(r->out ? why.n == 0 : why.n > strlen(r->name));
-		if (r->why)
-			assert_string_equal(buf_z(&why), r->why);
-		if (!r->out)
-			assert_int_equal(field_set_text(row(r->name), &t, span_z(r->in), NULL), ERR_VALUE);
-		buf_fini(&why);
-		buf_fini(&before);
-		field_fini(fields, N, &t);
-	}
+	for (size_t i = 0; i < ROWS(texts); i++)
+		text_is_taken_or_refused(&texts[i]);
 }
 
 static void json_taken_and_refused(void **state)
