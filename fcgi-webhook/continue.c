@@ -319,23 +319,18 @@ void continue_call(struct hook *h, struct request *r, struct answer *a)
 {
 	struct turnover v = { .session_id = r->session_id, .call_sid = form_get(&r->form, "CallSid"),
 			      .dialled = span_head(form_get(&r->form, "DialCallStatus"), 32), .rule = rule_of("fallback") };
-	char sid[35] = "", session_id[UUID_TEXT];
-	struct log_ctx call = { "call", sid, NULL }, session = { "session", session_id, NULL };
+	struct life_names names;
 
 	if (!life_sid_valid(v.call_sid)) {
 		log_warn("continue.bad_request", "why=CallSid");
 		answer_error(a, 400, "syntax", "CallSid is none");
 		return;
 	}
-	span_copy(sid, sizeof sid, v.call_sid);
-	span_copy(session_id, sizeof session_id, r->session_id);
-	log_enter(&call);
-	log_enter(&session);
+	life_enter(&names, v.call_sid, r->session_id);
 	if (life_final(form_get(&r->form, "CallStatus")))
 		over(h, r, a);
 	else
 		handle(h, r, a, &v);
 	outcome_reset(&v);
-	log_leave(&session);
-	log_leave(&call);
+	life_leave(&names);
 }

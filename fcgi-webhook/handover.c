@@ -62,16 +62,12 @@ void whisper(struct hook *h, struct request *r, struct answer *a)
 	struct whispering w = { .session_id = r->session_id, .parent_sid = form_get(&r->form, "ParentCallSid") };
 	enum err e = db_read(h, whispering_body, &w);
 	struct voice voice = { NULL, w.say_voice, w.say_language };
-	char session_id[UUID_TEXT];
-	struct log_ctx call = { "call", *w.call_sid ? w.call_sid : NULL, NULL }, session = { "session", session_id, NULL };
+	struct life_names names;
 
-	span_copy(session_id, sizeof session_id, r->session_id);
-	log_enter(&call);
-	log_enter(&session);
+	life_enter(&names, span_z(w.call_sid), r->session_id);
 	answer_say(a, e ? SPAN("") : span_z(w.text), &voice);
 	log_info("whisper.answered", "ms=%lld said=%s result=%s", (long long)(clock_ms() - r->began_ms), w.text && !e ? "yes" : "no", err_name(e));
-	log_leave(&session);
-	log_leave(&call);
+	life_leave(&names);
 	whispering_reset(&w);
 }
 
@@ -98,24 +94,20 @@ void answered_by(struct hook *h, struct request *r, struct answer *a)
 {
 	struct span who = form_get(&r->form, "AnsweredBy");
 	struct machine m = { .call_sid = form_get(&r->form, "CallSid") };
-	char sid[35] = "";
-	struct log_ctx call = { "call", sid, NULL }, session = { "session", NULL, NULL };
+	struct life_names names;
 	bool known = false;
 	enum err e;
 
 	answer_status(a, 204);
 	if (!life_sid_valid(m.call_sid) || !who.n || who.n > 32)
 		return;
-	span_copy(sid, sizeof sid, m.call_sid);
-	log_enter(&call);
+	life_enter(&names, m.call_sid, SPAN_NONE);
 	e = db_read(h, machine_body, &m);
-	session.value = *m.session_id ? m.session_id : NULL;
-	log_enter(&session);
+	life_session(&names, m.session_id);
 	if (e && e != ERR_NOTFOUND)
 		answer_status(a, 503);
 	else if (!e)
 		known = relay_machine(h, m.session_id, who);
 	log_info("answered_by", "who=%s relay=%s result=%s", log_q(who), known ? "known" : "unknown", err_name(e));
-	log_leave(&session);
-	log_leave(&call);
+	life_leave(&names);
 }

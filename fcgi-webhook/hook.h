@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "fcgi.h"
 #include "settings.h"
 #include "store/agent.h"
@@ -109,6 +110,15 @@ enum err life_text(char **member, struct span s);          /* NULL for an empty 
  * the call is unknown. */
 enum err life_status(struct hook *h, struct span call_sid, struct span twilio_status, struct span sequence, char session_id[UUID_TEXT]);
 enum err life_refuse(struct hook *h, struct span session_id, const char *end_reason, const char *error);      /* only of a call that has no stream */
+
+/* Whose lines these are: each until life_leave() says call= and session=, as far as they are known. */
+struct life_names {
+	char call_sid[35], session_id[UUID_TEXT];
+	struct log_ctx call, session;
+};
+void life_enter(struct life_names *n, struct span call_sid, struct span session_id);      /* empty: not known, or not yet */
+void life_session(struct life_names *n, const char *session_id);                          /* now it is */
+void life_leave(struct life_names *n);
 
 /* names of agent and account for T3, from a transaction */
 void life_fallback(struct txn *t, const struct agent *a, const char *account_id, char **fallback_number);

@@ -162,6 +162,34 @@ static enum err close_body(struct txn *t, void *arg)
 	return e;
 }
 
+static const char *known(const char *z)
+{
+	return *z ? z : NULL;
+}
+
+void life_enter(struct life_names *n, struct span call_sid, struct span session_id)
+{
+	*n = (struct life_names){ .call.key = "call", .session.key = "session" };
+	span_copy(n->call_sid, sizeof n->call_sid, call_sid);
+	span_copy(n->session_id, sizeof n->session_id, session_id);
+	n->call.value = known(n->call_sid);
+	n->session.value = known(n->session_id);
+	log_enter(&n->call);
+	log_enter(&n->session);
+}
+
+void life_session(struct life_names *n, const char *session_id)
+{
+	span_copy(n->session_id, sizeof n->session_id, span_z(session_id));
+	n->session.value = known(n->session_id);
+}
+
+void life_leave(struct life_names *n)
+{
+	log_leave(&n->session);
+	log_leave(&n->call);
+}
+
 enum err life_status(struct hook *h, struct span call_sid, struct span twilio_status, struct span sequence, char session_id[UUID_TEXT])
 {
 	struct change g = { .call_sid = call_sid, .status = twilio_status, .sequence = sequence, .now_ms = clock_wall_ms() };

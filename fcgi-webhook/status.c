@@ -6,24 +6,21 @@
 void status_callback(struct hook *h, struct request *r, struct answer *a)
 {
 	struct span call_sid = form_get(&r->form, "CallSid"), status = form_get(&r->form, "CallStatus");
-	char sid[35] = "", session_id[UUID_TEXT] = "";
-	struct log_ctx call = { "call", sid, NULL }, session = { "session", session_id, NULL };
+	char session_id[UUID_TEXT] = "";
+	struct life_names names;
 	enum err e = ERR_NOTFOUND;
 
 	answer_status(a, 204);
 	if (!life_sid_valid(call_sid) || !status.n || status.n > 32)
 		return;
-	span_copy(sid, sizeof sid, call_sid);
-	log_enter(&call);
+	life_enter(&names, call_sid, SPAN_NONE);
 	e = life_status(h, call_sid, status, form_get(&r->form, "SequenceNumber"), session_id);
 	if (e && e != ERR_NOTFOUND)
 		answer_status(a, 503);       /* Twilio may try again */
-	session.value = *session_id ? session_id : NULL;
-	log_enter(&session);
+	life_session(&names, session_id);
 	log_write(e && e != ERR_NOTFOUND ? LOG_ERROR : LOG_INFO, "status.answered", "ms=%lld status=%s result=%s", (long long)(clock_ms() - r->began_ms),
 		  log_q(status), err_name(e));
-	log_leave(&session);
-	log_leave(&call);
+	life_leave(&names);
 }
 
 struct trouble {
@@ -63,18 +60,14 @@ static enum err store_trouble(struct hook *h, const struct request *r, struct sp
 void stream_status(struct hook *h, struct request *r, struct answer *a)
 {
 	struct span event = form_get(&r->form, "StreamEvent"), error = form_get(&r->form, "StreamError"), stream = form_get(&r->form, "StreamSid");
-	char session_id[UUID_TEXT], sid[35] = "";
-	struct log_ctx call = { "call", sid, NULL }, session = { "session", session_id, NULL };
+	struct life_names names;
 	bool bad = span_is(event, "stream-error");
 	enum err e = ERR_OK;
 
 	answer_status(a, 204);
 	if (!life_sid_valid(form_get(&r->form, "CallSid")))
 		return;
-	span_copy(sid, sizeof sid, form_get(&r->form, "CallSid"));
-	span_copy(session_id, sizeof session_id, r->session_id);
-	log_enter(&call);
-	log_enter(&session);
+	life_enter(&names, form_get(&r->form, "CallSid"), r->session_id);
 	if (bad)
 		e = store_trouble(h, r, error);
 	if (e && e != ERR_NOTFOUND)
@@ -82,6 +75,5 @@ void stream_status(struct hook *h, struct request *r, struct answer *a)
 	if (bad && !e)
 		relay_stream(h, r->session_id, span_head(stream, 64), event, span_head(error, 500));
 	log_write(bad ? LOG_WARN : LOG_INFO, "stream.status", "event=%s error=%s stored=%s", log_q(event), log_q(error), bad ? err_name(e) : "-");
-	log_leave(&session);
-	log_leave(&call);
+	life_leave(&names);
 }
